@@ -1,0 +1,1 @@
+"""Who is connected to what: tenants, bots, keys, apps, installations, credentials, tokens."""
