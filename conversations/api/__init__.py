@@ -1,0 +1,1 @@
+"""The bot's REST API: thin views over the flows."""

@@ -1,0 +1,82 @@
+"""What of a delivery has been carried out: see `providers.base.Journal`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from conversations.models import Delivery
+
+T = TypeVar("T")
+
+
+class LostLease(Exception):
+    """Another worker has taken the delivery over: stop here and leave it to them."""
+
+
+class DeliveryJournal:
+    """The steps of one delivery, kept in its row.
+
+    A step's result is written before the next step starts (or with the delivery's end), so a
+    delivery of one step costs nothing extra; a crash in between leaves that step in doubt, and
+    it is looked up.
+    """
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.key = f"hitl-{delivery.pk}"
+        self.progress: dict[str, Any] = dict(delivery.progress)
+        self.doubtful_since = delivery.doubtful_since
+        self.found = False  # an earlier attempt turned out to have been carried out
+        self.repeated_in_doubt = delivery.repeated_in_doubt
+        self._delivery = delivery
+        self._unsaved = False
+
+    def once(
+        self,
+        step: str,
+        do: Callable[[], T],
+        find: Callable[[datetime], T | None] | None = None,
+    ) -> T:
+        """See `providers.base.Journal.once`."""
+        if step in self.progress:
+            done: T = self.progress[step]
+            return done
+        if self.doubtful_since is not None:
+            looked_up = self._look(step, find)
+            if looked_up is not None:
+                return looked_up
+        self.flush()
+        result = do()
+        self._record(step, result)
+        return result
+
+    def _look(self, step: str, find: Callable[[datetime], T | None] | None) -> T | None:
+        """Settle the doubt about this step, the first that no earlier attempt finished."""
+        assert self.doubtful_since is not None
+        if find is None:
+            self.repeated_in_doubt = True
+        else:
+            found = find(self.doubtful_since)
+            if found is not None:
+                self.found = True
+                self.doubtful_since = None
+                self._record(step, found)
+                return found
+        self.doubtful_since = None
+        return None
+
+    def _record(self, step: str, result: Any) -> None:
+        self.progress[step] = result
+        self._unsaved = True
+
+    def flush(self) -> None:
+        """Write down what has been done; raises LostLease if the delivery is no longer ours."""
+        if not self._unsaved:
+            return
+        saved = Delivery.objects.filter(
+            pk=self._delivery.pk, attempt_count=self._delivery.attempt_count
+        ).update(progress=self.progress, doubtful_since=self.doubtful_since)
+        if not saved:
+            raise LostLease
+        self._unsaved = False

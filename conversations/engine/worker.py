@@ -1,0 +1,290 @@
+"""Carrying out a lane's deliveries, strictly in order, one at a time.
+
+No HTTP inside a transaction: `begin` commits that an attempt starts, the handler talks to the
+other side, `finish` commits what came of it. A worker that dies in between leaves the delivery
+in state `sending`; who takes the lane over knows that its outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from conversations.engine import lanes, retry
+from conversations.engine.handlers import Handler, NotYet
+from conversations.engine.journal import DeliveryJournal, LostLease
+from conversations.flows.handlers import HANDLERS
+from conversations.models import (
+    UNFINISHED,
+    Attempt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    LaneKind,
+    Outcome,
+)
+from providers.errors import (
+    Misconfigured,
+    OutcomeUnknown,
+    Permanent,
+    ProviderError,
+    Reconnect,
+    Retry,
+)
+
+log = structlog.get_logger(__name__)
+
+TURN = 20.0  # seconds a lane may be worked before others have their turn
+SCHEDULES = {
+    LaneKind.PROVIDER: retry.PROVIDER,
+    LaneKind.INBOUND: retry.INBOUND,
+    LaneKind.BOT: retry.BOT,
+}
+
+
+def run_lane(lane: str) -> None:
+    """Work the lane if it is due and free, until it is empty, waits, or had its turn."""
+    owner = lanes.claim(lane)
+    if owner is None:
+        return
+    with structlog.contextvars.bound_contextvars(lane=lane):
+        _Turn(lane, owner).run()
+
+
+class _Turn:
+    """One worker's hold of one lane."""
+
+    def __init__(self, lane: str, owner: str) -> None:
+        self.lane = lane
+        self.owner = owner
+        self.started = self.renewed = time.monotonic()
+
+    def run(self) -> None:
+        """Deliver until there is nothing due."""
+        version: int | None = None  # of the lane, as it was before the look for work
+        while True:
+            delivery = self._head()
+            if delivery is None:
+                if version is not None and lanes.release_idle(self.lane, self.owner, version):
+                    return
+                version = lanes.version(self.lane)
+                continue
+            version = delivery.lane.version
+            if delivery.lane.lease_owner != self.owner:
+                return
+            wait_until = self._deliver(delivery)
+            if wait_until is not None:
+                lanes.release_until(self.lane, self.owner, wait_until)
+                return
+            if time.monotonic() - self.started > TURN:
+                lanes.release_until(self.lane, self.owner, timezone.now())
+                return
+            if lanes.release_idle(self.lane, self.owner, version):
+                return
+
+    def keep_lease(self) -> None:
+        """Called ahead of each HTTP request: the lease must outlive it."""
+        if time.monotonic() - self.renewed < lanes.RENEW_AFTER.total_seconds():
+            return
+        if not lanes.renew(self.lane, self.owner):
+            raise LostLease
+        self.renewed = time.monotonic()
+
+    def _head(self) -> Delivery | None:
+        return (
+            Delivery.objects.filter(lane_id=self.lane, state__in=UNFINISHED)
+            .select_related(
+                "lane",
+                "message",
+                "event",
+                "conversation__user",
+                "conversation__agent",
+                "conversation__bot__tenant",
+                "conversation__installation__app",
+            )
+            .order_by("id")
+            .first()
+        )
+
+    def _deliver(self, delivery: Delivery) -> datetime | None:
+        """Try the delivery; the time to come back at, or None to go on with the next."""
+        now = timezone.now()
+        if delivery.next_attempt_at > now:
+            return delivery.next_attempt_at
+        handler = HANDLERS[DeliveryKind(delivery.kind)]
+        if delivery.state == DeliveryState.SENDING:
+            _note_crash(delivery)
+            if delivery.crash_count >= retry.CRASHES:
+                _bury(delivery, handler, Permanent("It stopped its worker three times."), now)
+                return None
+        held_until = handler.hold_until(delivery)
+        if held_until is not None:
+            return held_until
+        self.keep_lease()
+        if not _begin(delivery, self.lane, self.owner, now):
+            return now
+        return self._attempt(delivery, handler, now)
+
+    def _attempt(self, delivery: Delivery, handler: Handler, now: datetime) -> datetime | None:
+        journal = DeliveryJournal(delivery)
+        try:
+            result = handler.perform(delivery, journal, self.keep_lease)
+        except LostLease:
+            log.warning("lease_lost", delivery=delivery.pk)
+            return now
+        except NotYet as early:
+            return _put_back(delivery, journal, now + early.wait, early.detail)
+        except ProviderError as error:
+            return _failed(delivery, handler, journal, error)
+        except Exception as error:
+            log.exception("handler_failed", delivery=delivery.pk)
+            unknown = OutcomeUnknown(f"An error of the bridge itself ({type(error).__name__}).")
+            return _failed(delivery, handler, journal, unknown)
+        with transaction.atomic():
+            outcome = Outcome.FOUND if journal.found else Outcome.DONE
+            if _finish(delivery, journal, DeliveryState.DONE, outcome):
+                handler.succeeded(delivery, result)
+        handler.worked(delivery)
+        return None
+
+
+def _begin(delivery: Delivery, lane: str, owner: str, now: datetime) -> bool:
+    """Count the attempt before it is made; False if the lane is not ours any more."""
+    delivery.attempt_count += 1
+    delivery.started_at = now
+    return bool(
+        Delivery.objects.filter(
+            pk=delivery.pk, state__in=UNFINISHED, lane__lease_owner=owner, lane_id=lane
+        ).update(
+            state=DeliveryState.SENDING,
+            attempt_count=delivery.attempt_count,
+            started_at=now,
+            doubtful_since=delivery.doubtful_since,
+        )
+    )
+
+
+def _finish(
+    delivery: Delivery,
+    journal: DeliveryJournal,
+    state: DeliveryState,
+    outcome: Outcome,
+    error: ProviderError | None = None,
+    next_attempt_at: datetime | None = None,
+) -> bool:
+    """Write the attempt's outcome; False if another worker has begun one since."""
+    now = timezone.now()
+    detail = error.detail[:300] if error else ""
+    unknown = outcome == Outcome.UNKNOWN
+    changed = Delivery.objects.filter(
+        pk=delivery.pk, state=DeliveryState.SENDING, attempt_count=delivery.attempt_count
+    ).update(
+        state=state,
+        progress=journal.progress,
+        doubtful_since=journal.doubtful_since or (delivery.started_at if unknown else None),
+        repeated_in_doubt=journal.repeated_in_doubt,
+        error_kind=type(error).__name__ if error else "",
+        error=detail,
+        next_attempt_at=next_attempt_at or delivery.next_attempt_at,
+        finished_at=None if state in UNFINISHED else now,
+    )
+    if changed:
+        Attempt.objects.create(
+            delivery=delivery,
+            number=delivery.attempt_count,
+            started_at=delivery.started_at or now,
+            finished_at=now,
+            outcome=outcome,
+            status_code=error.status if error else None,
+            error=detail,
+        )
+    return bool(changed)
+
+
+def _put_back(delivery: Delivery, journal: DeliveryJournal, until: datetime, why: str) -> datetime:
+    """Nothing was attempted: the attempt does not count."""
+    Delivery.objects.filter(
+        pk=delivery.pk, state=DeliveryState.SENDING, attempt_count=delivery.attempt_count
+    ).update(
+        state=DeliveryState.PENDING,
+        attempt_count=F("attempt_count") - 1,
+        progress=journal.progress,
+        doubtful_since=journal.doubtful_since,
+        next_attempt_at=until,
+        error=why[:300],
+    )
+    return until
+
+
+def _failed(
+    delivery: Delivery, handler: Handler, journal: DeliveryJournal, error: ProviderError
+) -> datetime | None:
+    """Decide by what the error is; the time to come back at, or None if it is over."""
+    handler.troubled(delivery, error)
+    log.info(
+        "delivery_failed",
+        delivery=delivery.pk,
+        kind=delivery.kind,
+        error=type(error).__name__,
+        status=error.status,
+        code=error.code,
+        attempt=delivery.attempt_count,
+    )
+    now = timezone.now()
+    if isinstance(error, Reconnect | Misconfigured) and handler.waits_for_operator:
+        until = now + timedelta(minutes=2)
+        _finish(delivery, journal, DeliveryState.PENDING, Outcome.HELD, error, now)
+        return until
+    if isinstance(error, Retry):
+        schedule = SCHEDULES[LaneKind(delivery.lane.kind)]
+        wait = schedule.wait(delivery.attempt_count, error.retry_after)
+        if wait is not None:
+            unknown = isinstance(error, OutcomeUnknown)
+            outcome = Outcome.UNKNOWN if unknown else Outcome.RETRY
+            _finish(delivery, journal, DeliveryState.PENDING, outcome, error, now + wait)
+            return now + wait
+    state = DeliveryState.DEAD if handler.dead_letter else DeliveryState.DROPPED
+    with transaction.atomic():
+        if _finish(delivery, journal, state, Outcome.DEAD, error):
+            handler.gave_up(delivery, error)
+    return None
+
+
+def _note_crash(delivery: Delivery) -> None:
+    """The worker of the latest attempt died: its outcome is unknown."""
+    now = timezone.now()
+    delivery.crash_count += 1
+    delivery.doubtful_since = delivery.doubtful_since or delivery.started_at or now
+    with transaction.atomic():
+        Attempt.objects.get_or_create(
+            delivery=delivery,
+            number=delivery.attempt_count,
+            defaults={
+                "started_at": delivery.started_at or now,
+                "finished_at": now,
+                "outcome": Outcome.CRASHED,
+            },
+        )
+        Delivery.objects.filter(pk=delivery.pk).update(
+            crash_count=delivery.crash_count,
+            doubtful_since=delivery.doubtful_since,
+            state=DeliveryState.PENDING,
+        )
+    delivery.state = DeliveryState.PENDING
+
+
+def _bury(delivery: Delivery, handler: Handler, error: ProviderError, now: datetime) -> None:
+    """Dead without another attempt."""
+    with transaction.atomic():
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.DEAD,
+            error_kind=type(error).__name__,
+            error=error.detail,
+            finished_at=now,
+        )
+        handler.gave_up(delivery, error)

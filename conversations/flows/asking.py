@@ -1,0 +1,162 @@
+"""The inbound lane: taking in what the help desk told, where it must be asked for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import structlog
+from django.utils import timezone
+
+from conversations.engine.handlers import Handler
+from conversations.flows import ending, inbound
+from conversations.flows.locking import locked
+from conversations.flows.tickets import ticket_of
+from conversations.models import Conversation, Delivery, StopReason, User, UserKind
+from hitl_bridge import health
+from hitl_bridge.connect import provider_for
+from providers.base import Journal, Provider
+from providers.errors import Gone, ProviderError
+from providers.types import (
+    Agent,
+    AgentAssigned,
+    AgentMessage,
+    InboundEvent,
+    TicketClosed,
+    TicketReopened,
+    load_event,
+)
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN = timedelta(minutes=1)
+
+
+class AskingHandler(Handler):
+    """What both have in common: they end in events that are applied in one transaction."""
+
+    def hold_until(self, delivery: Delivery) -> datetime | None:
+        installation = delivery.conversation.installation
+        return None if not installation.delivering else health.hold_until(installation)
+
+    def succeeded(self, delivery: Delivery, result: list[InboundEvent]) -> None:
+        conversation = locked(delivery.conversation_id)
+        inbound.apply(conversation, result)
+
+
+class Receive(AskingHandler):
+    """Take in one event of a webhook."""
+
+    def perform(
+        self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
+    ) -> list[InboundEvent]:
+        event = load_event(delivery.payload["event"])
+        conversation = delivery.conversation
+        provider = provider_for(conversation.installation, before_request)
+        events: list[InboundEvent] = [event]
+        if isinstance(event, TicketClosed) and conversation.is_open:
+            events = [*_said_before_the_end(provider, conversation, event), event]
+        return [_with_agent(provider, conversation, each) for each in events]
+
+    def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
+        """Whatever could not be asked: what the webhook itself said is applied as it is."""
+        event = load_event(delivery.payload["event"])
+        inbound.apply(locked(delivery.conversation_id), [event])
+
+
+class CatchUp(AskingHandler):
+    """Ask what happened since, and take in what is new."""
+
+    dead_letter = False
+
+    def perform(
+        self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
+    ) -> list[InboundEvent]:
+        conversation = delivery.conversation
+        installation = conversation.installation
+        if not (conversation.is_open and conversation.remote_id and installation.delivering):
+            return []
+        provider = provider_for(conversation.installation, before_request)
+        events = _ask(provider, conversation)
+        reopened = [event.at for event in events if isinstance(event, TicketReopened)]
+        return [
+            _with_agent(provider, conversation, event)
+            for event in events
+            # A ticket that was closed and opened again while we looked away is open.
+            if not (isinstance(event, TicketClosed) and any(at >= event.at for at in reopened))
+        ]
+
+    def succeeded(self, delivery: Delivery, result: list[InboundEvent]) -> None:
+        super().succeeded(delivery, result)
+        Conversation.objects.filter(pk=delivery.conversation_id).update(
+            caught_up_to=delivery.started_at or timezone.now()
+        )
+
+    def worked(self, delivery: Delivery) -> None:
+        health.succeeded(delivery.conversation.installation)
+
+    def troubled(self, delivery: Delivery, error: ProviderError) -> None:
+        health.failed(delivery.conversation.installation, error)
+
+    def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
+        if isinstance(error, Gone):
+            conversation = locked(delivery.conversation_id)
+            ending.drop_waiting(conversation, "The ticket no longer exists.")
+            ending.end(conversation, StopReason.FAILED, ticket_is_closed=True)
+        else:
+            soon = timezone.now() + ASK_AGAIN
+            Conversation.objects.filter(pk=delivery.conversation_id, catch_up_at__gt=soon).update(
+                catch_up_at=soon
+            )
+
+
+def _ask(provider: Provider, conversation: Conversation) -> list[InboundEvent]:
+    """What the help desk has for the ticket; a margin covers clocks that differ."""
+    ticket = ticket_of(conversation, with_known_ids=True)
+    since = conversation.caught_up_to or ticket.opened_at
+    return provider.catch_up(ticket, since - timedelta(minutes=2))
+
+
+def _said_before_the_end(
+    provider: Provider, conversation: Conversation, closed: TicketClosed
+) -> list[InboundEvent]:
+    """What was said but not told yet: webhooks overtake each other, and some get lost.
+
+    A help desk that can't be asked now must not keep the session open.
+    """
+    try:
+        events = _ask(provider, conversation)
+    except ProviderError as error:
+        log.info("not_asked_before_the_end", error=type(error).__name__)
+        return []
+    return [event for event in events if isinstance(event, AgentMessage | AgentAssigned)]
+
+
+def _with_agent(
+    provider: Provider, conversation: Conversation, event: InboundEvent
+) -> InboundEvent:
+    """The event with the agent's name, from our rows or from the help desk."""
+    agent = getattr(event, "agent", None)
+    if not isinstance(agent, Agent) or agent.name:
+        return event
+    known = (
+        User.objects.filter(
+            installation_id=conversation.installation_id,
+            kind=UserKind.AGENT,
+            external_id=agent.id,
+        )
+        .exclude(name="")
+        .first()
+    )
+    if known:
+        return event
+    try:
+        found = provider.agent(agent.id)
+    except ProviderError as error:
+        log.info("agent_not_found", error=type(error).__name__)
+        return event
+    if found is None:
+        return event
+    return cast(InboundEvent, replace(cast(Any, event), agent=found))

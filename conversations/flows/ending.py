@@ -1,0 +1,89 @@
+"""Every session ends on both sides, on every path, once, with a reason."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from conversations.engine import lanes
+from conversations.flows.events import emit
+from conversations.models import (
+    UNFINISHED,
+    Conversation,
+    ConversationStatus,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    EventType,
+    LaneKind,
+    Message,
+    MessageStatus,
+    StopReason,
+    lane_id,
+)
+
+ENDED_BY_HELP_DESK = (StopReason.AGENT_CLOSED, StopReason.MISSED)
+
+
+def end(conversation: Conversation, reason: StopReason, *, ticket_is_closed: bool = False) -> bool:
+    """End a locked conversation; False if it had ended before."""
+    if not conversation.is_open:
+        return False
+    _close_books(conversation, ConversationStatus.STOPPED, reason)
+    if not ticket_is_closed and not _drop_unopened(conversation):
+        lanes.append(conversation, DeliveryKind.CLOSE, payload={"reason": reason})
+    emit(conversation, EventType.STOPPED, {"reason": reason}, "stopped")
+    return True
+
+
+def fail(conversation: Conversation, detail: str) -> bool:
+    """The ticket could not be opened: end a locked conversation and tell the bot why."""
+    if not conversation.is_open:
+        return False
+    conversation.failure = detail[:300]
+    _close_books(conversation, ConversationStatus.FAILED, StopReason.FAILED)
+    drop_waiting(conversation, "The ticket could not be opened.")
+    emit(conversation, EventType.FAILED, {"reason": StopReason.FAILED, "detail": detail}, "stopped")
+    return True
+
+
+def drop_waiting(conversation: Conversation, why: str) -> None:
+    """Nothing more goes to the help desk: drop what waits, visibly."""
+    waiting = Delivery.objects.filter(
+        lane_id=lane_id(conversation.id, LaneKind.PROVIDER), state=DeliveryState.PENDING
+    )
+    Message.objects.filter(deliveries__in=waiting).update(status=MessageStatus.DROPPED, failure=why)
+    waiting.update(state=DeliveryState.DROPPED, error=why, finished_at=timezone.now())
+
+
+def _close_books(
+    conversation: Conversation, status: ConversationStatus, reason: StopReason
+) -> None:
+    conversation.status = status
+    conversation.stop_reason = reason
+    conversation.stopped_at = timezone.now()
+    conversation.assignment_deadline = conversation.idle_deadline = None
+    conversation.catch_up_at = None
+    conversation.save(
+        update_fields=[
+            "status",
+            "stop_reason",
+            "stopped_at",
+            "assignment_deadline",
+            "idle_deadline",
+            "catch_up_at",
+            "failure",
+        ]
+    )
+
+
+def _drop_unopened(conversation: Conversation) -> bool:
+    """Whether the ticket had not even been tried to open; then it need not be, nor closed."""
+    opening = Delivery.objects.filter(
+        conversation=conversation, kind=DeliveryKind.OPEN, state__in=UNFINISHED
+    )
+    dropped = opening.filter(attempt_count=0, state=DeliveryState.PENDING).update(
+        state=DeliveryState.DROPPED, error="The session ended first.", finished_at=timezone.now()
+    )
+    if dropped:
+        drop_waiting(conversation, "The session ended before its ticket was opened.")
+    return bool(dropped)

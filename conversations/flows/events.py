@@ -1,0 +1,68 @@
+"""Telling the bot: every event is a row first, whoever is to read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from conversations.connectors import wants_delivery
+from conversations.engine import lanes
+from conversations.models import Conversation, DeliveryKind, Event, EventType, Message, User
+
+
+def emit(
+    conversation: Conversation,
+    type_: EventType,
+    data: dict[str, Any],
+    effect_key: str,
+    message: Message | None = None,
+) -> Event | None:
+    """Add an event to a locked conversation; None if this effect has been told already."""
+    if Event.objects.filter(conversation=conversation, effect_key=effect_key).exists():
+        return None
+    conversation.last_event_sequence += 1
+    conversation.save(update_fields=["last_event_sequence"])
+    event = Event.objects.create(
+        tenant_id=conversation.tenant_id,
+        bot_id=conversation.bot_id,
+        conversation=conversation,
+        type=type_,
+        sequence=conversation.last_event_sequence,
+        data={**_context(conversation), **data},
+        effect_key=effect_key,
+    )
+    if wants_delivery(conversation.bot):
+        payload = {"message": message.pk} if message else {}
+        lanes.append(conversation, DeliveryKind.EVENT, event=event, payload=payload)
+    return event
+
+
+def agent_body(agent: User) -> dict[str, str]:
+    """An agent as the bot sees them; what is not known is left out."""
+    known = {
+        "userId": agent.id,
+        "name": agent.name or "Agent",
+        "email": agent.email,
+        "pictureUrl": agent.picture_url,
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _context(conversation: Conversation) -> dict[str, Any]:
+    tags = {tag.name: tag.value for tag in conversation.tags.all()}
+    context: dict[str, Any] = {"conversationId": conversation.id, "tags": tags}
+    if conversation.bot_conversation_id:
+        context["botConversationId"] = conversation.bot_conversation_id
+    return context
+
+
+def touch(conversation: Conversation, *fields: str) -> None:
+    """Something was said: push the idle deadline on, and store `fields` with it."""
+    now = timezone.now()
+    conversation.last_activity_at = now
+    idle = int(conversation.options.get("idleTimeout") or 0)
+    if idle and conversation.is_open:
+        conversation.idle_deadline = now + timedelta(seconds=idle)
+    conversation.save(update_fields=["last_activity_at", "idle_deadline", *fields])

@@ -1,0 +1,82 @@
+"""What the bot's side says to the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from conversations.engine import lanes
+from conversations.flows.events import touch
+from conversations.flows.locking import locked
+from conversations.flows.problems import Conflict, FlowError, NotFound
+from conversations.models import (
+    Author,
+    Conversation,
+    DeliveryKind,
+    Message,
+    User,
+    UserKind,
+)
+from conversations.models.messages import message_id
+from hitl_bridge.models import Bot
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message of one of the interface's types; without `user_id` the bot itself speaks."""
+
+    type: str
+    payload: Mapping[str, Any]
+    user_id: str = ""
+    additional_data: str = ""
+
+
+def send_message(bot: Bot, conversation_id: str, new: NewMessage) -> Message:
+    """Accept a message for the help desk; it is delivered in the order of acceptance."""
+    with transaction.atomic():
+        try:
+            conversation = locked(conversation_id)
+        except Conversation.DoesNotExist:
+            conversation = None
+        if conversation is None or conversation.bot_id != bot.pk:
+            raise NotFound("There is no such conversation.", field="conversationId")
+        if not conversation.is_open:
+            raise Conflict(
+                f"The session has ended ({conversation.stop_reason}): start a new one.",
+                field="conversationId",
+                conversationStatus=conversation.status,
+            )
+        author, user = _author(conversation, new.user_id)
+        conversation.last_message_sequence += 1
+        touch(conversation, "last_message_sequence")
+        id_ = message_id()
+        message = Message.objects.create(
+            id=id_,
+            tenant_id=conversation.tenant_id,
+            conversation=conversation,
+            sequence=conversation.last_message_sequence,
+            author=author,
+            user=user,
+            type=new.type,
+            payload=dict(new.payload),
+            additional_data=new.additional_data,
+            effect_key=f"out:{id_}",
+        )
+        lanes.append(conversation, DeliveryKind.MESSAGE, message=message)
+    return message
+
+
+def _author(conversation: Conversation, user_id: str) -> tuple[Author, User | None]:
+    if not user_id:
+        return Author.BOT, None
+    if user_id == conversation.user_id:
+        return Author.USER, conversation.user
+    user = User.objects.filter(
+        pk=user_id, bot_id=conversation.bot_id, kind=UserKind.END_USER
+    ).first()
+    if user is None:
+        raise FlowError("This bot has no such user.", field="userId")
+    return Author.USER, user

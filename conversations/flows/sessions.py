@@ -1,0 +1,145 @@
+"""Starting and stopping a HITL session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from conversations.engine import lanes
+from conversations.flows import ending
+from conversations.flows.locking import locked
+from conversations.flows.people import set_conversation_tags
+from conversations.flows.problems import Conflict, FlowError, NotFound
+from conversations.models import (
+    OPEN_STATUSES,
+    Conversation,
+    DeliveryKind,
+    StopReason,
+    User,
+)
+from hitl_bridge.connect import provider_for
+from hitl_bridge.models import Bot, Installation, InstallationStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStart:
+    """What a bot hands over."""
+
+    user: User
+    title: str = ""
+    description: str = ""
+    transcript: Sequence[Mapping[str, Any]] = ()
+    hitl_session: Mapping[str, Any] = field(default_factory=dict)
+    bot_conversation_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choose_installation(bot: Bot, wanted: str, user: User | None = None) -> Installation:
+    """The installation by slug or id, else the user's, else the only one."""
+    usable = bot.installations.select_related("app", "bot").exclude(
+        status=InstallationStatus.DISABLED
+    )
+    if wanted:
+        found = usable.filter(slug=wanted).first() or usable.filter(pk=wanted).first()
+        if found is None:
+            raise FlowError(
+                "This bot has no enabled installation of that slug or id.", field="installation"
+            )
+        return found
+    candidates = list(usable[:2])
+    if not candidates:
+        raise Conflict(
+            "This bot is not connected to a help desk yet: add an installation in the admin.",
+            field="installation",
+        )
+    if len(candidates) == 1:
+        return candidates[0]
+    if user and user.installation_id:
+        own = usable.filter(pk=user.installation_id).first()
+        if own:
+            return own
+    raise FlowError(
+        "This bot has several installations: say which by slug or id.", field="installation"
+    )
+
+
+def start_hitl(bot: Bot, start: SessionStart, wanted_installation: str = "") -> Conversation:
+    """The new conversation, or the open one of this `bot_conversation_id`."""
+    existing = _open_conversation(bot, start.bot_conversation_id)
+    if existing:
+        return existing
+    installation = choose_installation(bot, wanted_installation, start.user)
+    provider = provider_for(installation)
+    problems = provider.validate_session(start.hitl_session)
+    if problems:
+        raise FlowError(problems[0].message, field=problems[0].field)
+    if provider.capabilities.one_ticket_per_person:
+        _require_no_other_session(installation, start)
+    try:
+        with transaction.atomic():
+            return _create(bot, installation, start)
+    except IntegrityError:
+        # Somebody else started this very session at the same moment: theirs is the one.
+        existing = _open_conversation(bot, start.bot_conversation_id)
+        if existing is None:
+            raise
+        return existing
+
+
+def stop_hitl(bot: Bot, conversation_id: str, reason: StopReason) -> None:
+    """End the session; one that has ended already stays as it is."""
+    with transaction.atomic():
+        if not Conversation.objects.filter(bot=bot, pk=conversation_id).exists():
+            raise NotFound("There is no such conversation.", field="conversationId")
+        ending.end(locked(conversation_id), reason)
+
+
+def _open_conversation(bot: Bot, bot_conversation_id: str) -> Conversation | None:
+    if not bot_conversation_id:
+        return None
+    return Conversation.objects.filter(
+        bot=bot, bot_conversation_id=bot_conversation_id, status__in=OPEN_STATUSES
+    ).first()
+
+
+def _require_no_other_session(installation: Installation, start: SessionStart) -> None:
+    other = Conversation.objects.filter(
+        installation=installation, user=start.user, status__in=OPEN_STATUSES
+    ).first()
+    if other:
+        raise Conflict(
+            "This help desk has one chat per customer, and this user's is still open: "
+            "stop that session first.",
+            field="userId",
+            conversationId=other.id,
+        )
+
+
+def _create(bot: Bot, installation: Installation, start: SessionStart) -> Conversation:
+    now = timezone.now()
+    options = {**installation.options, **start.options}
+    assignment, idle = (int(options.get(key) or 0) for key in ("assignmentTimeout", "idleTimeout"))
+    conversation = Conversation.objects.create(
+        tenant_id=bot.tenant_id,
+        bot=bot,
+        installation=installation,
+        user=start.user,
+        bot_conversation_id=start.bot_conversation_id,
+        title=start.title,
+        description=start.description,
+        transcript=list(start.transcript),
+        hitl_session=dict(start.hitl_session),
+        options=options,
+        assignment_deadline=now + timedelta(seconds=assignment) if assignment else None,
+        idle_deadline=now + timedelta(seconds=idle) if idle else None,
+    )
+    lanes.create_for(conversation)
+    set_conversation_tags(conversation, start.tags)
+    lanes.append(conversation, DeliveryKind.OPEN)
+    return conversation

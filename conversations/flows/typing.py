@@ -1,0 +1,48 @@
+"""Typing: ephemeral, never queued behind messages, dropped where it can't be shown."""
+
+from __future__ import annotations
+
+import structlog
+from django.conf import settings
+
+from conversations.engine import local, wake
+from conversations.flows.problems import Conflict, NotFound
+from conversations.flows.tickets import ticket_of
+from conversations.models import Conversation
+from hitl_bridge.connect import provider_for
+from hitl_bridge.models import Bot
+from providers import get
+from providers.errors import ProviderError
+
+log = structlog.get_logger(__name__)
+
+
+def user_is_typing(bot: Bot, conversation_id: str) -> None:
+    """Have a worker show it to the agent, where the help desk can."""
+    conversation = (
+        Conversation.objects.filter(bot=bot, pk=conversation_id)
+        .select_related("installation")
+        .first()
+    )
+    if conversation is None:
+        raise NotFound("There is no such conversation.", field="conversationId")
+    if not conversation.is_open:
+        raise Conflict("The session has ended.", field="conversationId")
+    if not get(conversation.installation.provider).capabilities.typing_out:
+        return
+    if settings.REDIS_URL:
+        wake.publish("conversations.tasks.show_typing", conversation_id)
+    else:
+        local.call(show_typing, conversation_id)
+
+
+def show_typing(conversation_id: str) -> None:
+    """Tell the help desk; what fails is forgotten."""
+    conversation = Conversation.objects.select_related("installation__app", "user").get(
+        pk=conversation_id
+    )
+    if conversation.remote_id and conversation.installation.delivering:
+        try:
+            provider_for(conversation.installation).typing(ticket_of(conversation))
+        except ProviderError as error:
+            log.info("typing_not_shown", error=type(error).__name__)
