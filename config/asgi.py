@@ -1,0 +1,8 @@
+"""ASGI entry point: the feed of events, whose listeners wait without holding a thread each."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_asgi_application()

@@ -1,0 +1,63 @@
+"""Middleware of the whole site.
+
+Every one of them works in async as well: under config.asgi a single middleware that does not would
+hold a thread for as long as a listener waits for events.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+@sync_and_async_middleware
+def livez(get_response: Any) -> Handler | AsyncHandler:
+    """Answer /livez before anything else runs: no host check, no session, no database, no log."""
+
+    def alive(request: HttpRequest) -> HttpResponse | None:
+        if request.path_info != "/livez":
+            return None
+        return HttpResponse(
+            b"ok\n", content_type="text/plain", headers={"Cache-Control": "no-store"}
+        )
+
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            return alive(request) or cast(HttpResponseBase, await get_response(request))
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return alive(request) or cast(HttpResponseBase, get_response(request))
+
+    return answer
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """WhiteNoise, which knows sync only, made to pass requests on in async too."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Return the file, or what comes next: a response, in async one to be awaited."""
+        if iscoroutinefunction(self):
+            return self._answer(request)
+        return super().__call__(request)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        answer = super().__call__(request)
+        return cast(HttpResponseBase, await answer if isinstance(answer, Awaitable) else answer)

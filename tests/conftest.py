@@ -1,0 +1,71 @@
+"""What all tests share: the environment, the database, and a clear word about what did not run."""
+
+from collections import Counter
+from pathlib import Path
+
+import django
+import pytest
+
+from tests import services
+from tests.environment import set_environment
+
+REDIS_URL = services.redis_url()
+set_environment()
+# Here and not by pytest-django, which would read the settings before this file set the environment.
+django.setup()
+
+from django.conf import settings  # noqa: E402  # needs the environment
+
+ON_POSTGRES = settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+MISSING = {
+    "postgres": None if ON_POSTGRES else "needs PostgreSQL, and the database is SQLite",
+    "redis": None if REDIS_URL else "needs Redis, and none answers",
+    "browser": None if services.chromium() else "needs Chromium, and none is installed",
+}
+
+
+def pytest_report_header() -> str:
+    database = "PostgreSQL" if ON_POSTGRES else "SQLite"
+    return f"database: {database}, redis: {'yes' if REDIS_URL else 'none'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, reason in MISSING.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = set(filter(None, MISSING.values()))
+    skipped = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in skipped.items():
+        if reason in reasons:
+            terminalreporter.write_line(f"NOT RUN: {count} tests: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep the SQLite test database in a file, as in production: in memory it locks differently."""
+    if not ON_POSTGRES:
+        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Return the Redis that tests marked `redis` may use; keys there may be somebody else's."""
+    assert REDIS_URL, "mark the test with `redis`"
+    return REDIS_URL
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Return the project's folder."""
+    return Path(settings.BASE_DIR)
