@@ -54,7 +54,7 @@ class Desk:
 desk = Desk()
 
 
-def fails(error: Exception, *, carried_out: bool = False) -> Callable[[], None]:
+def fails(error: BaseException, *, carried_out: bool = False) -> Callable[[], None]:
     """The next write raises this, having been carried out or not."""
 
     def trouble() -> None:

@@ -33,9 +33,7 @@ def callbacks() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def installation(
-    db: None, desk: fake_desk.Desk, callbacks: responses.RequestsMock
-) -> Installation:
+def installation(db: None, desk: fake_desk.Desk, callbacks: responses.RequestsMock) -> Installation:
     return factories.installation(provider="fake", credentials={"client_secret": "x"})
 
 
