@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
 
 from conversations.engine import chores, local
 
@@ -17,7 +18,12 @@ _runners: list[local.Runner] = []
 @worker_ready.connect
 def start_runner(**_kwargs: Any) -> None:
     """The worker takes tasks now: sweep as well."""
-    runner = chores.runner(threads=THREADS, interval=1.0, grace=timedelta(seconds=1))
+    runner = chores.runner(
+        threads=THREADS,
+        interval=1.0,
+        grace=timedelta(seconds=1),
+        extra_threads=settings.CELERY_WORKER_CONCURRENCY,
+    )
     _runners.append(runner)
     runner.start()
 

@@ -10,6 +10,7 @@ from celery import shared_task
 from conversations import celery_hooks as celery_hooks  # noqa: PLC0414  # connects itself
 from conversations.engine import chores, lanes, worker
 from conversations.flows import catching_up, receipts, timers, typing
+from hitl_bridge import provisioning
 
 SWEEP_SECONDS = 4.0  # a sweep ends before the next one begins
 
@@ -41,6 +42,7 @@ def catch_up() -> None:
     """Apply what waits, ask about what may be missing."""
     receipts.apply_waiting()
     catching_up.start_due()
+    provisioning.run_due()
 
 
 @shared_task(name="conversations.tasks.housekeeping")

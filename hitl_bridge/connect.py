@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 import providers
-from hitl_bridge import health
+from hitl_bridge import health, limits
 from hitl_bridge.models import App, Installation, InstallationStatus
 from hitl_bridge.outgoing import http_client
 from hitl_bridge.tokens import StoredTokens
@@ -22,7 +22,13 @@ def provider_for(
 ) -> Provider:
     """The adapter, connected as the installation says. No I/O yet."""
     adapter = providers.get(installation.provider)
-    http = http_client(before_request)
+    account = f"{installation.provider}:{installation.account_id or installation.pk}"
+
+    def before_call() -> None:
+        before_request()
+        limits.take(adapter.rate_limit, account)
+
+    http = http_client(before_call)
     tokens = StoredTokens(installation, before_request)
     connection = Connection(
         settings=installation.merged_settings(),
@@ -95,7 +101,6 @@ def unregister(installation: Installation) -> None:
 
 
 def disable(installation: Installation) -> None:
-    """Take the installation out of service; what is registered at the help desk is removed."""
-    Installation.objects.filter(pk=installation.pk).update(status=InstallationStatus.DISABLED)
-    installation.status = InstallationStatus.DISABLED
-    unregister(installation)
+    """Take the installation out of service; a worker removes what is registered."""
+    installation.status, installation.provision_at = InstallationStatus.DISABLED, timezone.now()
+    installation.save(update_fields=["status", "provision_at"])

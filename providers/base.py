@@ -117,7 +117,9 @@ class Provider(ABC):
     credential_fields: ClassVar[tuple[Field, ...]]
     capabilities: ClassVar[Capabilities]
     webhook_topics: ClassVar[tuple[str, ...]] = ()
-    rate_limit: ClassVar[str] = ""  # calls per account, as the limits library writes it: "100/10s"
+    rate_limit: ClassVar[str] = (
+        ""  # calls per account, as the limits library reads it: "100/10 seconds"
+    )
     token_lifetime_fraction: ClassVar[float] = 0.8  # refresh at this part of the token's life
     catch_up_keeps_order: ClassVar[bool] = True  # `catch_up` returns the vendor's own order
 

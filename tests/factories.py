@@ -45,6 +45,7 @@ def installation(owner: Bot | None = None, **fields: Any) -> Installation:
         "credentials": CREDENTIALS,
         "status": InstallationStatus.ACTIVE,
         "checked_at": timezone.now(),
+        "provision_at": None,
     }
     return Installation.objects.create(bot=owner or bot(), **{**defaults, **fields})
 

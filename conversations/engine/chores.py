@@ -10,12 +10,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from conversations.engine import heartbeat, lanes, local
+from conversations.engine.crowd import crowd
 from conversations.engine.worker import run_lane
 from conversations.flows import catching_up, receipts, timers
 from conversations.models import IdempotentRequest, UnmatchedEvent
-from hitl_bridge import connect
-from hitl_bridge.models import Installation, InstallationStatus
-from providers.errors import ProviderError
+from hitl_bridge import provisioning
 
 KEEP_IDEMPOTENT = timedelta(hours=24)
 
@@ -24,18 +23,6 @@ def beat() -> None:
     """Say that we live; after down time of all workers, ask what was missed."""
     if heartbeat.beat():
         catching_up.after_down_time()
-
-
-def check_new_installations() -> None:
-    """Test connections that nobody has tested yet, so that operators see a badge."""
-    fresh = Installation.objects.filter(
-        status=InstallationStatus.NEW, checked_at=None
-    ).select_related("app", "bot")
-    for installation in fresh[:10]:
-        try:
-            connect.check(installation)
-        except ProviderError:
-            continue  # the installation's row says what is wrong
 
 
 def housekeeping() -> None:
@@ -62,7 +49,7 @@ class Chores:
             _Chore(timers.run_due, 1),
             _Chore(receipts.apply_waiting, 2),
             _Chore(catching_up.start_due, 2),
-            _Chore(check_new_installations, 10),
+            _Chore(provisioning.run_due, 2),
             _Chore(housekeeping, 600),
         ]
 
@@ -74,8 +61,11 @@ class Chores:
                 chore.run()
 
 
-def runner(*, threads: int, interval: float, grace: timedelta) -> local.Runner:
+def runner(
+    *, threads: int, interval: float, grace: timedelta, extra_threads: int = 0
+) -> local.Runner:
     """This process's runner, not started yet."""
+    crowd.threads = threads + extra_threads
     return local.Runner(
         run_lane, lanes.due, threads=threads, interval=interval, grace=grace, chores=Chores()
     )

@@ -29,6 +29,10 @@ class Handler:
     # Whether giving up leaves a dead letter for an operator to decide on.
     dead_letter = True
 
+    def side(self, delivery: Delivery) -> tuple[str, bool]:
+        """(who is talked to, whether they have just failed): see `crowd`."""
+        raise NotImplementedError
+
     def hold_until(self, delivery: Delivery) -> datetime | None:
         """When the other side may be tried again; None: now."""
         del delivery

@@ -16,6 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from conversations.engine import lanes, retry
+from conversations.engine.crowd import crowd
 from conversations.engine.handlers import Handler, NotYet
 from conversations.engine.journal import DeliveryJournal, LostLease
 from conversations.flows.handlers import HANDLERS
@@ -39,6 +40,7 @@ from providers.errors import (
 
 log = structlog.get_logger(__name__)
 
+CROWDED = timedelta(seconds=1)
 TURN = 20.0  # seconds a lane may be worked before others have their turn
 SCHEDULES = {
     LaneKind.PROVIDER: retry.PROVIDER,
@@ -125,10 +127,14 @@ class _Turn:
         held_until = handler.hold_until(delivery)
         if held_until is not None:
             return held_until
-        self.keep_lease()
-        if not _begin(delivery, self.lane, self.owner, now):
-            return now
-        return self._attempt(delivery, handler, now)
+        side, troubled = handler.side(delivery)
+        with crowd.place(side, troubled=troubled) as free:
+            if not free:
+                return now + CROWDED
+            self.keep_lease()
+            if not _begin(delivery, self.lane, self.owner, now):
+                return now
+            return self._attempt(delivery, handler, now)
 
     def _attempt(self, delivery: Delivery, handler: Handler, now: datetime) -> datetime | None:
         journal = DeliveryJournal(delivery)

@@ -10,15 +10,14 @@ from typing import Any, cast
 import structlog
 from django.utils import timezone
 
-from conversations.engine.handlers import Handler
 from conversations.flows import ending, inbound
 from conversations.flows.locking import locked
+from conversations.flows.outgoing import ProviderHandler
 from conversations.flows.tickets import ticket_of
 from conversations.models import Conversation, Delivery, StopReason, User, UserKind
-from hitl_bridge import health
 from hitl_bridge.connect import provider_for
 from providers.base import Journal, Provider
-from providers.errors import Gone, ProviderError
+from providers.errors import Gone, ProviderError, Unavailable
 from providers.types import (
     Agent,
     AgentAssigned,
@@ -34,12 +33,14 @@ log = structlog.get_logger(__name__)
 ASK_AGAIN = timedelta(minutes=1)
 
 
-class AskingHandler(Handler):
+class AskingHandler(ProviderHandler):
     """What both have in common: they end in events that are applied in one transaction."""
 
+    waits_for_operator = False
+
     def hold_until(self, delivery: Delivery) -> datetime | None:
-        installation = delivery.conversation.installation
-        return None if not installation.delivering else health.hold_until(installation)
+        """What the help desk told is taken in, even while it can't be asked for more."""
+        return None
 
     def succeeded(self, delivery: Delivery, result: list[InboundEvent]) -> None:
         conversation = locked(delivery.conversation_id)
@@ -48,6 +49,9 @@ class AskingHandler(Handler):
 
 class Receive(AskingHandler):
     """Take in one event of a webhook."""
+
+    def worked(self, delivery: Delivery) -> None:
+        """Nobody may have been asked, so this says nothing about the help desk."""
 
     def perform(
         self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
@@ -94,12 +98,6 @@ class CatchUp(AskingHandler):
             caught_up_to=delivery.started_at or timezone.now()
         )
 
-    def worked(self, delivery: Delivery) -> None:
-        health.succeeded(delivery.conversation.installation)
-
-    def troubled(self, delivery: Delivery, error: ProviderError) -> None:
-        health.failed(delivery.conversation.installation, error)
-
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         if isinstance(error, Gone):
             conversation = locked(delivery.conversation_id)
@@ -114,9 +112,18 @@ class CatchUp(AskingHandler):
 
 def _ask(provider: Provider, conversation: Conversation) -> list[InboundEvent]:
     """What the help desk has for the ticket; a margin covers clocks that differ."""
+    _require_open_line(conversation)
     ticket = ticket_of(conversation, with_known_ids=True)
     since = conversation.caught_up_to or ticket.opened_at
     return provider.catch_up(ticket, since - timedelta(minutes=2))
+
+
+def _require_open_line(conversation: Conversation) -> None:
+    """Raise Unavailable while the installation is paused, broken, or held by its breaker."""
+    installation = conversation.installation
+    held = installation.hold_until
+    if not installation.delivering or (held and held > timezone.now()):
+        raise Unavailable("The help desk can't be asked now.")
 
 
 def _said_before_the_end(
@@ -153,6 +160,7 @@ def _with_agent(
     if known:
         return event
     try:
+        _require_open_line(conversation)
         found = provider.agent(agent.id)
     except ProviderError as error:
         log.info("agent_not_found", error=type(error).__name__)

@@ -45,6 +45,10 @@ class ProviderHandler(Handler):
 
     waits_for_operator = True
 
+    def side(self, delivery: Delivery) -> tuple[str, bool]:
+        installation = delivery.conversation.installation
+        return installation.pk, installation.failures > 0
+
     def hold_until(self, delivery: Delivery) -> datetime | None:
         installation = delivery.conversation.installation
         if not installation.delivering:

@@ -28,6 +28,10 @@ class TellBot(Handler):
 
     waits_for_operator = True
 
+    def side(self, delivery: Delivery) -> tuple[str, bool]:
+        bot = delivery.conversation.bot
+        return f"bot-{bot.pk}", bot.failures > 0
+
     def hold_until(self, delivery: Delivery) -> datetime | None:
         bot = delivery.conversation.bot
         if bot.callback_disabled_reason or not bot.enabled:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 import providers
@@ -102,6 +103,8 @@ class Installation(models.Model):
     )
     status_reason = models.CharField(max_length=300, blank=True, editable=False)
     status_field = models.CharField(max_length=60, blank=True, editable=False)
+    # When to check the connection and register at the help desk next; see provisioning.
+    provision_at = models.DateTimeField(null=True, blank=True, editable=False, default=timezone.now)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_received_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -119,6 +122,7 @@ class Installation(models.Model):
             "webhook_token",
             "bot_token",
             "state",
+            "provision_at",
             "checked_at",
             "last_sent_at",
             "last_received_at",
@@ -140,6 +144,11 @@ class Installation(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "account_id"], name="installation_by_account"),
+            models.Index(
+                fields=["provision_at"],
+                condition=Q(provision_at__isnull=False),
+                name="installation_provision_due",
+            ),
         ]
 
     def __str__(self) -> str:

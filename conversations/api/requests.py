@@ -1,0 +1,101 @@
+"""What bots send."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from conversations.api.payloads import ID_LENGTH, history
+from conversations.api.shapes import OPTIONAL, Choice, JsonObject, Seconds, Tags, Text, Url, shape
+from conversations.models import StopReason
+from conversations.models.users import TAG_NAME_LENGTH, TAG_VALUE_LENGTH
+
+MAX_TAGS = 50
+LONGEST_TIMEOUT = 30 * 24 * 3600  # seconds
+INSTALLATION_HELP = "Slug or id of the installation; may be left out where the bot has one."
+
+
+def tags() -> Tags:
+    """The field for a bot's own mapping data."""
+    return Tags(
+        count=MAX_TAGS,
+        name_length=TAG_NAME_LENGTH,
+        value_length=TAG_VALUE_LENGTH,
+        required=False,
+        allow_null=True,
+        help_text="The bot's own mapping data; these are added or replaced, others stay.",
+    )
+
+
+class Email(Text):
+    """An e-mail address."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._check = serializers.EmailField(max_length=320)
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        return self._check.run_validation(text) if text else ""
+
+
+CreateUser = shape(
+    "CreateUser",
+    "An end user. With an `externalId` always the same one, brought up to date.",
+    name=Text(max_length=200, help_text="What agents see."),
+    email=Email(max_length=320, **OPTIONAL),
+    phone=Text(max_length=40, help_text="Best with country code: +351 210 000 000.", **OPTIONAL),
+    pictureUrl=Url(**OPTIONAL),
+    externalId=Text(max_length=200, help_text="The bot's own id of the user.", **OPTIONAL),
+    tags=tags(),
+    installation=Text(max_length=63, help_text=INSTALLATION_HELP, **OPTIONAL),
+)
+
+SessionOptions = shape(
+    "SessionOptions",
+    "How this session shall behave, in place of the installation's own options.",
+    assignmentTimeout=Seconds(
+        min_value=0,
+        max_value=LONGEST_TIMEOUT,
+        required=False,
+        allow_null=True,
+        help_text="Seconds until the session ends if no agent took it; 0: never.",
+    ),
+    idleTimeout=Seconds(
+        min_value=0,
+        max_value=LONGEST_TIMEOUT,
+        required=False,
+        allow_null=True,
+        help_text="Seconds until the session ends if nobody wrote; 0: never.",
+    ),
+)
+
+StartHitl = shape(
+    "StartHitl",
+    "Hands a user's chat over to a human.",
+    userId=Text(max_length=ID_LENGTH, help_text="From `createUser`."),
+    title=Text(max_length=300, **OPTIONAL),
+    description=Text(**OPTIONAL),
+    messageHistory=history(),
+    hitlSession=JsonObject(
+        required=False,
+        allow_null=True,
+        help_text="Routing and fields of the help desk; which it takes is its own matter.",
+    ),
+    botConversationId=Text(
+        max_length=200,
+        help_text="The bot's own id of the chat: while its session is open, that one is answered.",
+        **OPTIONAL,
+    ),
+    tags=tags(),
+    options=SessionOptions(required=False, allow_null=True),
+    installation=Text(max_length=63, help_text=INSTALLATION_HELP, **OPTIONAL),
+)
+
+StopHitl = shape(
+    "StopHitl",
+    "Ends a session; one that has ended already stays as it is.",
+    conversationId=Text(max_length=ID_LENGTH),
+    reason=Choice("StopReason", StopReason, required=False, allow_null=True, allow_blank=True),
+)
+
+Typing = shape("Typing", "Nothing is needed.")
