@@ -97,12 +97,13 @@ class Connection:
     """One installation as its adapter sees it."""
 
     settings: Mapping[str, str]
-    credentials: Mapping[str, str]  # the app's and the installation's, merged
+    # The app's and the installation's, merged.
+    credentials: Mapping[str, str] = field(repr=False)
     http: HttpClient
     tokens: TokenSource
     now: Callable[[], datetime]
     account_id: str = ""  # from the last successful `check`
-    state: Mapping[str, Any] = field(default_factory=dict)  # what `register` returned
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what `register` returned
     api_base_url: str = ""  # replaces the vendor's host (sandbox, proxy, mock)
     auth_base_url: str = ""
 
@@ -242,7 +243,7 @@ class Provider(ABC):
         """
 
     def agent(self, agent_id: str) -> Agent | None:
-        """The agent's name, e-mail and picture; None if unknown there."""
+        """The agent's name, e-mail and picture, and whether it is a bot; None if unknown there."""
         del agent_id
         return None
 

@@ -44,6 +44,7 @@ class Agent:
     name: str = ""
     email: str = ""
     picture_url: str = ""
+    bot: bool = False  # not a human at all, as `Provider.agent` found out
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,8 @@ class WebhookRequest:
 class WebhookTrust:
     """What a webhook is verified with: the installation's or app's credentials and state."""
 
-    credentials: Mapping[str, str]
-    state: Mapping[str, Any] = field(default_factory=dict)  # what `register` returned
+    credentials: Mapping[str, str] = field(repr=False)
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what `register` returned
     account_id: str = ""  # empty for an app's address
 
 
