@@ -10,7 +10,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     STATIC_ROOT=/srv/static
-RUN useradd --system --uid 10001 --no-create-home bridge
+# A new volume takes over the owner of the folder that it is mounted on.
+RUN useradd --system --uid 10001 --no-create-home bridge \
+    && install -d -m 700 -o 10001 -g 10001 /srv/media
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/bridge
 COPY . .

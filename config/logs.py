@@ -21,7 +21,9 @@ _SENSITIVE_NAME = re.compile(
 )
 # Addresses of webhooks and of Botpress carry a token in their path, OAuth's carry codes in their
 # query; libraries log addresses as they are.
-_PATH_TOKEN = re.compile(r"(/(?:webhooks/[a-z0-9_-]+(?:/app)?|botpress)/)[^/?#\s\"']+")
+_PATH_TOKEN = re.compile(
+    r"(/(?:webhooks/[a-z0-9_-]+(?:/app)?|botpress)/)[^/?#\s\"']+|(/media/)[^\s\"']+"
+)
 _QUERY = re.compile(r"((?:https?://|/)[^\s?\"']*)\?[^\s\"']+")
 
 
@@ -38,7 +40,7 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean("", inner) for inner in value]
     if isinstance(value, str):
-        return _QUERY.sub(r"\1?" + HIDDEN, _PATH_TOKEN.sub(r"\1" + HIDDEN, value))
+        return _QUERY.sub(r"\1?" + HIDDEN, _PATH_TOKEN.sub(r"\1\2" + HIDDEN, value))
     return value
 
 

@@ -14,6 +14,7 @@ from config.env import (
     read_env,
     split_list,
 )
+from config.unfold import UNFOLD as UNFOLD  # noqa: PLC0414  # a setting as well
 
 env = read_env()
 
@@ -123,6 +124,13 @@ REDIS_URL = env.str("REDIS_URL", default="")
 # A webhook, an API call or an admin form; files go by address, never through here.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
+# Files of agents' messages, for the web and the worker processes; served by conversations.media
+# alone, so there is no MEDIA_URL.
+MEDIA_ROOT = str(BASE_DIR / (env.str("MEDIA_ROOT", default="") or "var/media"))
+MAX_MEDIA_BYTES = env.int("MAX_MEDIA_BYTES", default=25 * 1024 * 1024)
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+
 STATIC_URL = "/static/"
 # Set, it holds what collectstatic collected, served by hashed name for ever; empty, files are
 # served straight from the packages, so that a fresh clone needs no build step.
@@ -212,7 +220,6 @@ SPECTACULAR_SETTINGS = {
 
 # --- The admin ---
 
-UNFOLD = {"SITE_TITLE": "HITL bridge", "SITE_HEADER": "HITL bridge"}
 # A cell that begins like a formula would run in the spreadsheet of whoever opens an export.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 FORMS_URLFIELD_ASSUME_HTTPS = True

@@ -1,6 +1,7 @@
 """The environment that the tests run in, whatever the machine's own or a .env file says."""
 
 import os
+import tempfile
 
 FIXED = {
     "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -20,6 +21,7 @@ FIXED = {
     "LOG_FORMAT": "json",
     # pytest-django destroys the database while threads of a pool would still hold connections.
     "DATABASE_POOL_SIZE": "0",
+    "MEDIA_ROOT": tempfile.mkdtemp(prefix="bridge-media-"),
 }
 
 

@@ -36,6 +36,7 @@ class Desk:
     closed: set[str] = field(default_factory=set)
     answers: list[Callable[[], None] | None] = field(default_factory=list)  # called per write
     happened: list[InboundEvent] = field(default_factory=list)  # what catch_up tells
+    files: dict[str, bytes] = field(default_factory=dict)  # address -> what we alone may read
     refreshes: int = 0
     looked_up: int = 0
 
@@ -111,6 +112,9 @@ class FakeDesk(Provider):
 
     def agent(self, agent_id: str) -> Agent | None:
         return RUI if agent_id == RUI.id else None
+
+    def fetch_media(self, url: str) -> tuple[bytes, str] | None:
+        return (desk.files[url], "image/png") if url in desk.files else None
 
     @classmethod
     def verify(cls, request: WebhookRequest, trust: WebhookTrust) -> None:

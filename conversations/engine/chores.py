@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from django.utils import timezone
 
 from conversations.engine import heartbeat, lanes, local
@@ -15,6 +16,8 @@ from conversations.engine.worker import run_lane
 from conversations.flows import catching_up, receipts, timers
 from conversations.models import IdempotentRequest, UnmatchedEvent
 from hitl_bridge import provisioning
+
+log = structlog.get_logger(__name__)
 
 KEEP_IDEMPOTENT = timedelta(hours=24)
 
@@ -58,7 +61,11 @@ class Chores:
         for chore in self._chores:
             if now >= chore.next_at:
                 chore.next_at = now + chore.every
-                chore.run()
+                try:
+                    chore.run()
+                except Exception:
+                    # One chore's defect must not keep the others from their turn.
+                    log.exception("chore_failed", chore=chore.run.__name__)
 
 
 def runner(

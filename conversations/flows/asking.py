@@ -11,6 +11,7 @@ import structlog
 from django.utils import timezone
 
 from conversations.flows import ending, inbound
+from conversations.flows.fetching import Fetcher
 from conversations.flows.locking import locked
 from conversations.flows.outgoing import ProviderHandler
 from conversations.flows.tickets import ticket_of
@@ -62,7 +63,7 @@ class Receive(AskingHandler):
         events: list[InboundEvent] = [event]
         if isinstance(event, TicketClosed) and conversation.is_open:
             events = [*_said_before_the_end(provider, conversation, event), event]
-        return [_with_agent(provider, conversation, each) for each in events]
+        return _completed(Fetcher(provider, conversation, journal), events)
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         """Whatever could not be asked: what the webhook itself said is applied as it is."""
@@ -85,12 +86,14 @@ class CatchUp(AskingHandler):
         provider = provider_for(conversation.installation, before_request)
         events = _ask(provider, conversation)
         reopened = [event.at for event in events if isinstance(event, TicketReopened)]
-        return [
-            _with_agent(provider, conversation, event)
+        fetcher = Fetcher(provider, conversation, journal)
+        still_true = [
+            event
             for event in events
             # A ticket that was closed and opened again while we looked away is open.
             if not (isinstance(event, TicketClosed) and any(at >= event.at for at in reopened))
         ]
+        return _completed(fetcher, still_true)
 
     def succeeded(self, delivery: Delivery, result: list[InboundEvent]) -> None:
         super().succeeded(delivery, result)
@@ -139,6 +142,20 @@ def _said_before_the_end(
         log.info("not_asked_before_the_end", error=type(error).__name__)
         return []
     return [event for event in events if isinstance(event, AgentMessage | AgentAssigned)]
+
+
+def _completed(fetcher: Fetcher, events: list[InboundEvent]) -> list[InboundEvent]:
+    """The events with what the help desk had to be asked for: the agents' names, the files.
+
+    Who turns out to be a bot is left out: only people have agents' names.
+    """
+    named = [_with_agent(fetcher.provider, fetcher.conversation, event) for event in events]
+    return [
+        fetcher.with_our_addresses(event)
+        for event in named
+        if isinstance(event, TicketClosed)
+        or not getattr(getattr(event, "agent", None), "bot", False)
+    ]
 
 
 def _with_agent(

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from conversations.engine import lanes
-from conversations.flows import ending
+from conversations.flows import ending, media
 from conversations.flows.events import agent_body, emit, touch
 from conversations.flows.people import agent_user
 from conversations.models import (
@@ -142,6 +142,7 @@ def _redacted(conversation: Conversation, event: MessageRedacted) -> None:
     for message in keys:
         message.payload, message.redacted_at = {}, timezone.now()
         message.save(update_fields=["payload", "redacted_at"])
+        media.delete_files(conversation.media.filter(message_key=message.effect_key))
         told = conversation.events.filter(effect_key=message.effect_key).first()
         if told:
             told.data = {**told.data, "payload": {}, "redacted": True}

@@ -18,6 +18,7 @@ from conversations.models.deliveries import (
     Outcome,
     lane_id,
 )
+from conversations.models.media import MediaFile
 from conversations.models.messages import (
     Author,
     Event,
@@ -51,6 +52,7 @@ __all__ = [
     "IdempotentRequest",
     "Lane",
     "LaneKind",
+    "MediaFile",
     "Message",
     "MessageStatus",
     "Outcome",
