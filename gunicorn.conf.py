@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from typing import Any
 
@@ -29,6 +31,16 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH1
 accesslog = None
 # Two instances of one user would fight over its path, and a read-only home has no place for it.
 control_socket_disable = True
+
+
+def when_ready(_server: Any) -> None:
+    """Ask for what help desks told nobody while no web process listened."""
+    # A process of its own: this one must hold no connection that its workers would share.
+    subprocess.Popen(
+        [sys.executable, "-m", "django", "ask_what_was_missed", "--verbosity=0"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -16,12 +16,12 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+import providers
 from hitl_bridge.models import Installation, OAuthToken
 from providers.base import TokenGrant
 from providers.errors import ProviderError, Reconnect, Unavailable
 
 LEASE = timedelta(seconds=40)
-REFRESH_AT = 0.8  # of the token's life
 MARGIN = timedelta(seconds=60)  # a token must be good for this long
 PATIENCE = 20.0  # seconds to wait for another worker's refresh
 STATIC_CREDENTIAL = "access_token"
@@ -32,6 +32,7 @@ class StoredTokens:
 
     def __init__(self, installation: Installation, before_request: Callable[[], None]) -> None:
         self.refresh_with: Callable[[str], TokenGrant] = _cannot_refresh
+        self._fraction = providers.get(installation.provider).token_lifetime_fraction
         self._installation = installation
         self._before_request = before_request
         self._cached: OAuthToken | None = None
@@ -42,8 +43,8 @@ class StoredTokens:
         if static:
             return static
         token: OAuthToken = self._cached or self._load()
-        if not _fresh(token):
-            token = self._refresh(_fresh)
+        if not self._fresh(token):
+            token = self._refresh(self._fresh, may_be_old=True)
         self._cached = token
         return token.access_token
 
@@ -71,8 +72,20 @@ class StoredTokens:
             raise Reconnect("The installation is not connected yet.")
         return token
 
-    def _refresh(self, good_enough: Callable[[OAuthToken], bool]) -> OAuthToken:
-        """A good token, by refreshing it or by waiting for whoever does."""
+    def _fresh(self, token: OAuthToken) -> bool:
+        """Whether the token is before the part of its life in which it is refreshed."""
+        if not _usable(token):
+            return False
+        due = refresh_due_at(token, self._fraction)
+        return due is None or timezone.now() < due
+
+    def _refresh(
+        self, good_enough: Callable[[OAuthToken], bool], *, may_be_old: bool = False
+    ) -> OAuthToken:
+        """A good token, by refreshing it or by waiting for whoever does.
+
+        `may_be_old`: while another worker refreshes it, one that still works will do.
+        """
         deadline = time.monotonic() + PATIENCE
         owner = secrets.token_hex(16)
         while True:
@@ -81,7 +94,7 @@ class StoredTokens:
                 return token
             if self._lease(token, owner):
                 return self._exchange(token, owner, good_enough)
-            if _usable(token) and good_enough is _fresh:
+            if may_be_old and _usable(token):
                 return token
             if time.monotonic() > deadline:
                 raise Unavailable("Another worker is still refreshing the access token.")
@@ -154,18 +167,12 @@ def _usable(token: OAuthToken) -> bool:
     return token.expires_at is None or token.expires_at > timezone.now() + MARGIN
 
 
-def _fresh(token: OAuthToken) -> bool:
-    """Whether the token is before the part of its life in which it is refreshed."""
-    if not _usable(token):
-        return False
-    return token.expires_at is None or timezone.now() < refresh_due_at(token)
-
-
-def refresh_due_at(token: OAuthToken) -> datetime:
-    """80 % of the token's life."""
-    assert token.expires_at is not None
+def refresh_due_at(token: OAuthToken, fraction: float) -> datetime | None:
+    """When `fraction` of the token's life is over; None for one that does not expire."""
+    if token.expires_at is None:
+        return None
     obtained = token.obtained_at or token.expires_at - timedelta(hours=1)
-    return obtained + (token.expires_at - obtained) * REFRESH_AT
+    return obtained + (token.expires_at - obtained) * fraction
 
 
 def _cannot_refresh(_: str) -> TokenGrant:

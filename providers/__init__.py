@@ -8,7 +8,10 @@ from providers.base import Provider
 
 # slug -> where the adapter is; a new help desk is one line here.
 PROVIDERS: dict[str, str] = {
+    "hubspot": "providers.hubspot:HubSpot",
     "intercom": "providers.intercom:Intercom",
+    "livechat": "providers.livechat:LiveChat",
+    "zoho": "providers.zoho:Zoho",
 }
 
 

@@ -277,6 +277,16 @@ class Provider(ABC):
         """
 
     @classmethod
+    def concerns(cls, state: Mapping[str, Any], event: InboundEvent) -> bool:
+        """Whether the event is about the session with this ticket `state`.
+
+        For vendors who keep one ticket for several sessions: a late word about the last session
+        must not end this one.
+        """
+        del state, event
+        return True
+
+    @classmethod
     def receipt_key(cls, request: WebhookRequest) -> str:
         """The vendor's id of this webhook, the same for its repeats; empty: the body's hash."""
         del request

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations.models import WorkerHeartbeat
 
-AWAY = timedelta(seconds=60)
+AWAY = timedelta(seconds=15)  # three beats
 
 
 def name() -> str:
@@ -19,7 +19,7 @@ def name() -> str:
 
 
 def beat() -> bool:
-    """Say that this process is alive; True: before that, nobody was for more than a minute."""
+    """Say that this process is alive; True: before that, nobody was for a while."""
     now = timezone.now()
     latest = WorkerHeartbeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
     WorkerHeartbeat.objects.update_or_create(name=name(), defaults={"seen_at": now})

@@ -6,12 +6,14 @@ import random
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from conversations.engine import lanes
 from conversations.flows.locking import locked
 from conversations.models import OPEN_STATUSES, Conversation, DeliveryKind
 
+JUST_ASKED = timedelta(seconds=5)
 SILENCE = timedelta(minutes=10)  # an open conversation is asked about at least this often
 
 
@@ -46,9 +48,12 @@ def start(conversation: Conversation) -> None:
 def after_down_time() -> int:
     """We were away: ask about every open conversation now; returns how many.
 
-    The sweep takes them in batches, so this is no stampede.
+    The sweep takes them in batches, so this is no stampede; who has just been asked about is
+    left in peace, so a rolling restart of many processes is none either.
     """
     now = timezone.now()
-    return Conversation.objects.filter(status__in=OPEN_STATUSES, catch_up_at__gt=now).update(
-        catch_up_at=now
+    return (
+        Conversation.objects.filter(status__in=OPEN_STATUSES, catch_up_at__gt=now)
+        .filter(Q(caught_up_to=None) | Q(caught_up_to__lt=now - JUST_ASKED))
+        .update(catch_up_at=now)
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+import providers
 from conversations.engine import lanes
 from conversations.flows import ending, media
 from conversations.flows.events import agent_body, emit, touch
@@ -17,7 +18,9 @@ from conversations.models import (
     Conversation,
     ConversationStatus,
     DeliveryKind,
+    DeliveryState,
     EventType,
+    MediaFile,
     Message,
     MessageStatus,
     StopReason,
@@ -37,9 +40,10 @@ from providers.types import (
 
 def apply(conversation: Conversation, events: Iterable[InboundEvent]) -> None:
     """Apply events, in order, to a locked conversation; what was applied before is skipped."""
+    adapter = providers.get(conversation.installation.provider)
     for event in events:
         rule = _RULES.get(type(event))
-        if rule:
+        if rule and adapter.concerns(conversation.remote_state, event):
             rule(conversation, event)
 
 
@@ -92,7 +96,9 @@ def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
 
 def _assigned(conversation: Conversation, event: AgentAssigned) -> None:
     agent = agent_user(conversation.installation, event.agent)
-    _assign(conversation, agent, event.at, f"assigned:{event.key}")
+    # Only a change gets this far, and an agent may come back: the count keeps the keys apart.
+    key = f"assigned:{event.key}:{conversation.last_event_sequence}"
+    _assign(conversation, agent, event.at, key)
 
 
 def _assign(conversation: Conversation, agent: User, at: datetime, key: str) -> None:
@@ -131,7 +137,11 @@ def _closed(conversation: Conversation, event: TicketClosed) -> None:
 
 def _changed(conversation: Conversation, event: TicketChanged) -> None:
     del event
-    if conversation.is_open:
+    asked = conversation.deliveries.filter(
+        kind=DeliveryKind.CATCH_UP, state=DeliveryState.PENDING, attempt_count=0
+    )
+    # A question that has not been put yet will be answered with this as well.
+    if conversation.is_open and not asked.exists():
         lanes.append(conversation, DeliveryKind.CATCH_UP)
 
 
@@ -142,7 +152,8 @@ def _redacted(conversation: Conversation, event: MessageRedacted) -> None:
     for message in keys:
         message.payload, message.redacted_at = {}, timezone.now()
         message.save(update_fields=["payload", "redacted_at"])
-        media.delete_files(conversation.media.filter(message_key=message.effect_key))
+        files = MediaFile.objects.filter(conversation=conversation, message_key=message.effect_key)
+        media.delete_files(files)
         told = conversation.events.filter(effect_key=message.effect_key).first()
         if told:
             told.data = {**told.data, "payload": {}, "redacted": True}

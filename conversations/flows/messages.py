@@ -11,7 +11,7 @@ from django.db import transaction
 from conversations.engine import lanes
 from conversations.flows.events import touch
 from conversations.flows.locking import locked
-from conversations.flows.problems import Conflict, FlowError, NotFound
+from conversations.flows.problems import Conflict, NotFound
 from conversations.models import (
     Author,
     Conversation,
@@ -37,12 +37,10 @@ class NewMessage:
 def send_message(bot: Bot, conversation_id: str, new: NewMessage) -> Message:
     """Accept a message for the help desk; it is delivered in the order of acceptance."""
     with transaction.atomic():
-        try:
-            conversation = locked(conversation_id)
-        except Conversation.DoesNotExist:
-            conversation = None
-        if conversation is None or conversation.bot_id != bot.pk:
+        # Ahead of the lock: another bot's conversation is not even touched.
+        if not Conversation.objects.filter(bot=bot, pk=conversation_id).exists():
             raise NotFound("There is no such conversation.", field="conversationId")
+        conversation = locked(conversation_id)
         if not conversation.is_open:
             raise Conflict(
                 f"The session has ended ({conversation.stop_reason}): start a new one.",
@@ -78,5 +76,5 @@ def _author(conversation: Conversation, user_id: str) -> tuple[Author, User | No
         pk=user_id, bot_id=conversation.bot_id, kind=UserKind.END_USER
     ).first()
     if user is None:
-        raise FlowError("This bot has no such user.", field="userId")
+        raise NotFound("This bot has no such user.", field="userId")
     return Author.USER, user

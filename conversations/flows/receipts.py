@@ -18,6 +18,7 @@ from django.utils import timezone
 import providers
 from conversations.engine import lanes
 from conversations.flows import catching_up, inbound
+from conversations.flows.fetching import has_media
 from conversations.flows.locking import locked
 from conversations.models import (
     OPEN_STATUSES,
@@ -56,8 +57,9 @@ def receive(owner: Installation | App, request: WebhookRequest) -> None:
     adapter = providers.get(owner.provider)
     adapter.verify(request, trust_of(owner))
     receipt = Receipt(
-        key=adapter.receipt_key(request)[:200] or hashlib.sha256(request.body).hexdigest(),
-        body=request.body.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode(),
+        key=_storable(adapter.receipt_key(request).encode(errors="replace"))[:200]
+        or hashlib.sha256(request.body).hexdigest(),
+        body=_storable(request.body),
         received_at=request.received_at,
         **_owner_columns(owner),
     )
@@ -94,6 +96,11 @@ def release_unmatched(conversation: Conversation) -> None:
     for row in early:
         lanes.append(conversation, DeliveryKind.RECEIVE, payload={"event": row.event})
     early.delete()
+
+
+def _storable(body: bytes) -> str:
+    """The body as text that every database takes: PostgreSQL refuses NUL."""
+    return body.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 def _owner_columns(owner: Installation | App) -> dict[str, Installation | App]:
@@ -153,6 +160,8 @@ def _route(owner: Installation | App, event: InboundEvent) -> bool:
         for installation in installations:
             health.needs_help(installation, Reconnect(event.detail))
         return bool(installations)
+    if not event.remote_id:
+        return False  # it would match every conversation whose ticket is not open yet
     known = Conversation.objects.filter(
         installation__in=installations, remote_id=event.remote_id
     ).order_by("-id")[:5]
@@ -215,9 +224,11 @@ def _take_in(conversation: Conversation, event: InboundEvent) -> None:
 
 
 def _needs_asking(conversation: Conversation, event: InboundEvent) -> bool:
-    """Whether the help desk must be asked first: who the agent is, or what else was said."""
+    """Whether the help desk must be asked first: who the agent is, what else was said, files."""
     if isinstance(event, TicketClosed):
         return conversation.status in OPEN_STATUSES
+    if has_media(event):
+        return True
     agent = getattr(event, "agent", None)
     if agent is None or agent.name:
         return False

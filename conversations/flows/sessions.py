@@ -48,7 +48,7 @@ def choose_installation(bot: Bot, wanted: str, user: User | None = None) -> Inst
     if wanted:
         found = usable.filter(slug=wanted).first() or usable.filter(pk=wanted).first()
         if found is None:
-            raise FlowError(
+            raise NotFound(
                 "This bot has no enabled installation of that slug or id.", field="installation"
             )
         return found
