@@ -15,7 +15,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 class _Converter(MarkdownConverter):
     """Safe links only; images are taken out beforehand, they travel as messages of their own."""
 
-    def convert_a(self, el, text, parent_tags):  # type: ignore[no-untyped-def]
+    def convert_a(self, el, text, parent_tags):  # type: ignore[no-untyped-def,misc]
         href = el.get("href") or ""
         if not _LINK.match(href):
             return text

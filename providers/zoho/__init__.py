@@ -62,6 +62,7 @@ class Zoho(Provider):
         oauth=True,
         provisions_webhooks=True,
         session_keys=SESSION_KEYS,
+        reads_before_telling=False,  # two calls a second is all there is
     )
     webhook_topics = WEBHOOK_EVENTS
     # Two a second, as Zoho names no number but blocks the IP address; with room for a check or a
