@@ -121,6 +121,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 # Empty: no broker, the embedded mode.
 REDIS_URL = env.str("REDIS_URL", default="")
+# How many of a WSGI process's threads may wait for events, and for a ticket (`Prefer: wait`); who
+# finds no place is answered at once. Together less than WEB_THREADS.
+FEED_WAITERS = env.int("FEED_WAITERS", default=4)
+TICKET_WAITERS = env.int("TICKET_WAITERS", default=8)
 # A webhook, an API call or an admin form; files go by address, never through here.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -168,6 +172,8 @@ SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SESSION_COOKIE_NAME = "bridge_session" if _HTTPS else f"bridge_session_{PORT}"
 CSRF_COOKIE_NAME = "bridge_csrf" if _HTTPS else f"bridge_csrf_{PORT}"
 X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

@@ -50,8 +50,8 @@ def retry_problem(delivery: Delivery, conversation: Conversation) -> str:
 def retry(delivery_id: int) -> None:
     """Try a dead letter again, ahead of what came after it. Raises Conflict if that can't be.
 
-    The attempts go on counting, since each keeps its row; those that took their worker with
-    them are forgiven.
+    The attempts go on counting, since each keeps its row, but the schedule begins anew; those
+    that took their worker with them are forgiven.
     """
     with transaction.atomic():
         delivery, conversation = _dead_letter(delivery_id)
@@ -65,6 +65,7 @@ def retry(delivery_id: int) -> None:
             state=DeliveryState.PENDING,
             next_attempt_at=now,
             crash_count=0,
+            attempts_before=F("attempt_count"),
             error_kind="",
             error="",
             finished_at=None,

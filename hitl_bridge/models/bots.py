@@ -145,6 +145,7 @@ class ApiKey(models.Model):
 
     class Meta:
         ordering = ["bot", "name"]
+        verbose_name = "API key"
         constraints = [models.UniqueConstraint(fields=["bot", "name"], name="api_key_name_in_bot")]
 
     def __str__(self) -> str:

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+import providers
+from hitl_bridge import changes, connect, oauth
+from hitl_bridge.admin.base import ObjectAction, badge
+from hitl_bridge.admin.declared import DeclaredAdmin, Fieldsets
+from hitl_bridge.fields import PickerWidget
+from hitl_bridge.forms import SETTING, InstallationForm
+from hitl_bridge.models import App, Installation, InstallationStatus
+from providers.errors import Misconfigured, ProviderError, Reconnect, Retry
+
+STATUS_STYLES = {
+    InstallationStatus.NEW: "info",
+    InstallationStatus.ACTIVE: "success",
+    InstallationStatus.RECONNECT: "danger",
+    InstallationStatus.CONFIG: "danger",
+    InstallationStatus.PAUSED: "warning",
+    InstallationStatus.DISABLED: "",
+}
+# Saved with a form; what workers write to the same row is left to them.
+FORM_COLUMNS = (
+    "slug", "app", "settings", "credentials", "options", "api_base_url", "auth_base_url",
+)  # fmt: skip
+
+
+@admin.register(Installation)
+class InstallationAdmin(DeclaredAdmin):
+    tenant_path = "tenant"
+    declared_base = InstallationForm
+    list_display = (
+        "slug", "show_status", "show_reason", "show_provider", "bot", "tenant", "account_name",
+        "last_received_at", "last_sent_at",
+    )  # fmt: skip
+    list_select_related = ("tenant", "bot")
+    list_filter = ("status", "tenant", "provider", "bot")
+    search_fields = (
+        "id", "slug", "account_name", "account_id", "bot__slug", "bot__name", "tenant__slug",
+        "tenant__name",
+    )  # fmt: skip
+    change_form_outer_before_template = "hitl_bridge/admin/installation_panel.html"
+    change_form_outer_after_template = "hitl_bridge/admin/installation_checklist.html"
+
+    # --- form -------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Fieldsets:
+        head: Fieldsets = [(None, {"fields": ["bot", "slug", "app"]})]
+        declared = self.declared_fieldsets(request, obj)
+        if obj is not None and not self.has_change_permission(request, obj):
+            return [*head, *declared]
+        return [
+            *head,
+            *declared,
+            ("Sessions", {"fields": ["option_assignmentTimeout", "option_idleTimeout"]}),
+            (
+                "Other addresses",
+                {
+                    "fields": ["api_base_url", "auth_base_url"],
+                    "description": "Only for a sandbox or a proxy in place of the vendor.",
+                    "classes": ["collapse"],
+                },
+            ),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """An installation stays with its bot: conversations hang on both."""
+        return ("bot",) if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        for name, field in form.base_fields.items():
+            if obj and isinstance(field.widget, PickerWidget):
+                args = [obj.pk, name.removeprefix(SETTING)]
+                field.widget.options_url = reverse(
+                    "admin:hitl_bridge_installation_options", args=args
+                )
+        return form
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        slug = request.GET.get("provider", "") or self._provider_of_page(request)
+        if db_field.name == "app" and field is not None and slug:
+            field.queryset = field.queryset.filter(provider=slug)
+        return field
+
+    def _provider_of_page(self, request: HttpRequest) -> str:
+        match = request.resolver_match
+        pk = unquote(match.kwargs.get("object_id", "")) if match else ""
+        found = self.get_queryset(request).filter(pk=pk).values_list("provider", flat=True)
+        return found.first() or ""
+
+    def save_model(self, request: HttpRequest, obj: Installation, form: Any, change: bool) -> None:
+        if not change:
+            obj.provider = form.adapter.slug
+            obj.save()
+        elif form.changed_data:
+            before = Installation.objects.get(pk=obj.pk)
+            columns = {name: getattr(obj, name) for name in FORM_COLUMNS}
+            moved = [n for n in changes.CONNECTION_COLUMNS if getattr(before, n) != columns[n]]
+            if not moved:
+                changes.save_columns(obj, columns)
+                return
+            changes.save_columns(obj, {**columns, **changes.unchecked(obj)})
+            changes.forget_grant(obj, before.credentials, obj.credentials)
+        else:
+            return
+        request.saved_installation = obj  # type: ignore[attr-defined]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """After the commit, try the connection: whoever saved wants to know."""
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        saved: Installation | None = getattr(request, "saved_installation", None)
+        if saved is not None:
+            self.connect_now(request, saved)
+        return response
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        """On to its page: there stand the addresses and what is to be done next."""
+        response = super().response_add(request, obj, post_url_continue)
+        onwards = "_addanother" not in request.POST and "_popup" not in request.POST
+        return redirect(self.url_of(obj)) if onwards else response
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what was never used: conversations hang on the others. Disable those."""
+        if obj is not None and (obj.last_sent_at or obj.last_received_at or obj.state):
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+    # --- page -------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.options_view)
+        name = "hitl_bridge_installation_options"
+        return [path("<str:object_id>/options/<slug:field>/", view, name=name), *super().get_urls()]
+
+    def options_view(self, request: HttpRequest, object_id: str, field: str) -> JsonResponse:
+        """The help desk's values for a picker: {options: [{value, label}]} or {error}."""
+        installation = self.get_object(request, object_id)
+        if installation is None:
+            raise Http404
+        if not self.has_change_permission(request, installation):
+            raise PermissionDenied
+        try:
+            found = connect.provider_for(installation).options(field)
+        except ProviderError as error:
+            return JsonResponse({"error": error.detail})
+        return JsonResponse({"options": [{"value": o.value, "label": o.label} for o in found]})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        obj = kwargs.get("obj")
+        if obj is not None and obj.pk:
+            context["panel"] = panel(obj)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- buttons ----------------------------------------------------------------------------
+
+    def object_actions(self, request: HttpRequest, obj: Installation) -> list[ObjectAction]:
+        if obj.status == InstallationStatus.DISABLED:
+            return [ObjectAction("resume", "Enable", self.resume, "play_arrow", "primary")]
+        capabilities = providers.get(obj.provider).capabilities
+        actions = [
+            ObjectAction(
+                "check", "Test connection", self.test_connection, "network_check", "primary"
+            )
+        ]
+        if capabilities.oauth and not obj.merged_credentials().get("access_token"):
+            actions.insert(
+                0, ObjectAction("connect", "Connect", self.start_oauth, "link", "primary")
+            )
+        if capabilities.provisions_webhooks:
+            actions.append(ObjectAction("register", "Register", self.register, "add_link"))
+            if obj.state:
+                actions.append(
+                    ObjectAction(
+                        "unregister", "Unregister", self.unregister, "link_off",
+                        confirm="The help desk will send no more events. Go on?",
+                    )
+                )  # fmt: skip
+        if obj.status == InstallationStatus.PAUSED:
+            actions.append(ObjectAction("resume", "Resume", self.resume, "play_arrow"))
+        else:
+            actions.append(ObjectAction("pause", "Pause", self.pause, "pause"))
+        question = (
+            "New sessions will be refused and what waits for this help desk stays where it is. "
+            "Open conversations are not ended. Disable it?"
+        )
+        actions.append(
+            ObjectAction("disable", "Disable", self.disable, "block", "danger", question)
+        )
+        return actions
+
+    def start_oauth(self, request: HttpRequest, obj: Installation) -> HttpResponse | None:
+        """To the vendor, and back to hitl_bridge.oauth."""
+        try:
+            return oauth.begin(request, obj)
+        except ProviderError as error:
+            messages.error(request, error.detail)
+            return None
+
+    def test_connection(self, request: HttpRequest, obj: Installation) -> None:
+        """Say whose account it is, or what is wrong and what to do."""
+        try:
+            account = connect.check(obj)
+        except ProviderError as error:
+            messages.error(request, f"{error.detail} {next_step(error, obj)}".strip())
+            return
+        as_whom = f", acting as {account.acting_as}" if account.acting_as else ""
+        messages.success(request, f"Connected to {account.name or account.id}{as_whom}.")
+
+    def connect_now(self, request: HttpRequest, obj: Installation) -> None:
+        """Test a connection that was just saved, and provision what the vendor's API can."""
+        capabilities = providers.get(obj.provider).capabilities
+        self.test_connection(request, obj)
+        if obj.status == InstallationStatus.ACTIVE and capabilities.provisions_webhooks:
+            self.register(request, obj)
+
+    def register(self, request: HttpRequest, obj: Installation) -> None:
+        try:
+            connect.register(obj)
+        except ProviderError as error:
+            messages.error(request, f"Registering failed: {error.detail} {next_step(error, obj)}")
+            return
+        self.log_change(request, obj, "Registered at the help desk.")
+        messages.success(request, "The help desk knows our webhook address now.")
+
+    def unregister(self, request: HttpRequest, obj: Installation) -> None:
+        try:
+            connect.unregister(obj)
+        except ProviderError as error:
+            messages.error(request, f"Unregistering failed: {error.detail}")
+            return
+        self.log_change(request, obj, "Unregistered at the help desk.")
+        messages.success(request, "What had been registered at the help desk is removed.")
+
+    def pause(self, request: HttpRequest, obj: Installation) -> None:
+        changes.save_columns(obj, {"status": InstallationStatus.PAUSED})
+        self.log_change(request, obj, "Paused.")
+        messages.success(request, "Paused: sessions still start and queue, nothing is sent.")
+
+    def resume(self, request: HttpRequest, obj: Installation) -> None:
+        columns = {**changes.unchecked(obj), "status": InstallationStatus.NEW}
+        changes.save_columns(obj, columns)
+        self.log_change(request, obj, "Resumed.")
+        self.connect_now(request, obj)
+
+    def disable(self, request: HttpRequest, obj: Installation) -> None:
+        self.log_change(request, obj, "Disabled.")
+        try:
+            connect.disable(obj)
+        except ProviderError as error:
+            messages.warning(
+                request,
+                f"Disabled, but what is registered at the help desk is still there: {error.detail}",
+            )
+            return
+        messages.success(request, "Disabled: the bot can start no sessions here.")
+
+    # --- columns ----------------------------------------------------------------------------
+
+    @admin.display(description="Status", ordering="status")
+    def show_status(self, obj: Installation) -> SafeString:
+        return badge(obj.get_status_display(), STATUS_STYLES[InstallationStatus(obj.status)])
+
+    @admin.display(description="Reason")
+    def show_reason(self, obj: Installation) -> str:
+        return obj.status_reason or obj.hold_reason
+
+    @admin.display(description="Help desk", ordering="provider")
+    def show_provider(self, obj: Installation) -> str:
+        return obj.get_provider_display()
+
+
+def next_step(error: ProviderError, installation: Installation) -> str:
+    """What the operator can do about it."""
+    capabilities = providers.get(installation.provider).capabilities
+    if isinstance(error, Reconnect):
+        by_oauth = " or press Connect" if capabilities.oauth else ""
+        return f"Enter new credentials{by_oauth}."
+    if isinstance(error, Misconfigured):
+        return "Mend it below, then save."
+    if isinstance(error, Retry):
+        return "Nothing needs mending here: try again in a moment."
+    return ""
+
+
+def panel(obj: Installation) -> dict[str, Any]:
+    """What the page shows above the form: how it is, the addresses, what is to be entered."""
+    adapter = providers.get(obj.provider)
+    app: App | None = obj.app if adapter.capabilities.app_webhooks else None
+    address = app.webhook_url if app else obj.webhook_url
+    return {
+        "label": adapter.label,
+        "style": STATUS_STYLES[InstallationStatus(obj.status)],
+        "address": address,
+        "address_is_apps": app is not None,
+        "botpress_address": obj.botpress_url if obj.bot.connector == "botpress" else "",
+        "oauth_address": oauth.redirect_uri(obj.provider) if adapter.capabilities.oauth else "",
+        "checklist": adapter.checklist(address, obj.merged_settings()),
+        "seen": obj.last_received_at is not None,
+        "now": timezone.now(),
+    }

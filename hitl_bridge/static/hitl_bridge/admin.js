@@ -1,0 +1,69 @@
+// Copy buttons, questions before what can't be undone, and pickers that ask the help desk.
+"use strict";
+
+document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+    } catch {
+        // Without https there is no clipboard: leave the text selected for Ctrl-C.
+        button.previousElementSibling?.select();
+        return;
+    }
+    const label = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, 1500);
+});
+
+document.addEventListener("submit", (event) => {
+    const question = event.target.dataset.confirm;
+    if (question && !window.confirm(question)) event.preventDefault();
+});
+
+function offer(picker, input, options) {
+    const select = document.createElement("select");
+    select.className = "hb-input";
+    select.setAttribute("aria-label", "Choose from the help desk's list");
+    select.append(new Option(options.length ? "Choose…" : "The list is empty", ""));
+    for (const { value, label } of options) select.append(new Option(`${label} (${value})`, value));
+    select.value = input.value;
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+    select.addEventListener("change", () => {
+        const several = "several" in picker.dataset;
+        const present = several ? input.value.split(",").map((one) => one.trim()).filter(Boolean) : [];
+        if (select.value && !present.includes(select.value)) present.push(select.value);
+        input.value = present.join(", ");
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    return select;
+}
+
+function addPicker(picker) {
+    const input = picker.querySelector("input");
+    const button = document.createElement("button");
+    const note = document.createElement("span");
+    button.type = "button";
+    button.className = "hb-button";
+    button.textContent = "Pick from a list";
+    note.className = "hb-note";
+    note.setAttribute("role", "status");
+    button.addEventListener("click", async () => {
+        button.disabled = true;
+        note.textContent = "Asking the help desk…";
+        try {
+            const answer = await fetch(picker.dataset.picker, { headers: { Accept: "application/json" } });
+            const { options, error } = await answer.json();
+            note.textContent = error || "";
+            if (options) button.replaceWith(offer(picker, input, options));
+        } catch {
+            note.textContent = "The list could not be loaded; the id can be typed in.";
+        }
+        button.disabled = false;
+    });
+    picker.append(button, note);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-picker]").forEach(addPicker);
+});
