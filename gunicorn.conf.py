@@ -1,10 +1,10 @@
 """gunicorn's settings: it reads this file by itself where `gunicorn config.wsgi` is started."""
 
+import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
+from importlib import import_module
 from typing import Any
 
 # Each worker process writes its counters here, and /metrics adds them up. prometheus_client looks
@@ -18,7 +18,7 @@ from prometheus_client import multiprocess  # noqa: E402
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "8"))
+threads = int(os.environ.get("WEB_THREADS", "16"))
 # Longer than the longest answer held back by `Prefer: wait`.
 timeout = 90
 # What runs when SIGTERM comes may end; less than docker-compose's stop_grace_period.
@@ -33,14 +33,12 @@ accesslog = None
 control_socket_disable = True
 
 
-def when_ready(_server: Any) -> None:
-    """Ask for what help desks told nobody while no web process listened."""
-    # A process of its own: this one must hold no connection that its workers would share.
-    subprocess.Popen(
-        [sys.executable, "-m", "django", "ask_what_was_missed", "--verbosity=0"],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
-        stdout=subprocess.DEVNULL,
-    )
+def post_worker_init(_worker: Any) -> None:
+    """Have workers ask for what help desks told nobody while this process did not listen."""
+    try:
+        import_module("conversations.flows.catching_up").after_down_time()
+    except Exception:  # the database may come later than we do, and asks are made regularly anyway
+        logging.getLogger(__name__).exception("catch_up_not_requested")
 
 
 def child_exit(_server: Any, worker: Any) -> None:

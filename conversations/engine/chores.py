@@ -14,6 +14,7 @@ from conversations.engine import heartbeat, lanes, local
 from conversations.engine.crowd import crowd
 from conversations.engine.worker import run_lane
 from conversations.flows import catching_up, receipts, timers
+from conversations.flows.botpress import asking as botpress
 from conversations.models import IdempotentRequest, UnmatchedEvent
 from hitl_bridge import provisioning
 
@@ -33,6 +34,7 @@ def housekeeping() -> None:
     now = timezone.now()
     IdempotentRequest.objects.filter(created_at__lt=now - KEEP_IDEMPOTENT).delete()
     UnmatchedEvent.objects.filter(created_at__lt=now - receipts.EARLY).delete()
+    botpress.forget_old()
     heartbeat.forget_the_dead()
 
 
@@ -52,6 +54,7 @@ class Chores:
             _Chore(timers.run_due, 1),
             _Chore(receipts.apply_waiting, 2),
             _Chore(catching_up.start_due, 2),
+            _Chore(botpress.run_due, 1),
             _Chore(provisioning.run_due, 2),
             _Chore(housekeeping, 600),
         ]

@@ -248,7 +248,8 @@ def _failed(
         return until
     if isinstance(error, Retry):
         schedule = SCHEDULES[LaneKind(delivery.lane.kind)]
-        wait = schedule.wait(delivery.attempt_count, error.retry_after)
+        tries = delivery.attempt_count - delivery.attempts_before
+        wait = schedule.wait(tries, error.retry_after)
         if wait is not None:
             unknown = isinstance(error, OutcomeUnknown)
             outcome = Outcome.UNKNOWN if unknown else Outcome.RETRY

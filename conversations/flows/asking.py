@@ -60,9 +60,13 @@ class Receive(AskingHandler):
         event = load_event(delivery.payload["event"])
         conversation = delivery.conversation
         provider = provider_for(conversation.installation, before_request)
-        events: list[InboundEvent] = [event]
-        if isinstance(event, TicketClosed) and conversation.is_open:
-            events = [*_said_before_the_end(provider, conversation, event), event]
+        if not inbound.unseen(conversation, [event]):
+            return []  # an earlier question has found it
+        told: list[InboundEvent] = [event]
+        if inbound.wants_reading(provider, event) and conversation.is_open:
+            before = _told_before(provider, conversation)
+            told = before if event.key in {each.key for each in before} else [*before, event]
+        events = inbound.unseen(conversation, told)
         return _completed(Fetcher(provider, conversation, journal), events)
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
@@ -93,7 +97,7 @@ class CatchUp(AskingHandler):
             # A ticket that was closed and opened again while we looked away is open.
             if not (isinstance(event, TicketClosed) and any(at >= event.at for at in reopened))
         ]
-        return _completed(fetcher, still_true)
+        return _completed(fetcher, inbound.unseen(conversation, still_true))
 
     def succeeded(self, delivery: Delivery, result: list[InboundEvent]) -> None:
         super().succeeded(delivery, result)
@@ -129,17 +133,15 @@ def _require_open_line(conversation: Conversation) -> None:
         raise Unavailable("The help desk can't be asked now.")
 
 
-def _said_before_the_end(
-    provider: Provider, conversation: Conversation, closed: TicketClosed
-) -> list[InboundEvent]:
-    """What was said but not told yet: webhooks overtake each other, and some get lost.
+def _told_before(provider: Provider, conversation: Conversation) -> list[InboundEvent]:
+    """What agents did by the help desk's own record, in its order.
 
-    A help desk that can't be asked now must not keep the session open.
+    One that can't be asked now must hold back neither an agent's words nor the end.
     """
     try:
         events = _ask(provider, conversation)
     except ProviderError as error:
-        log.info("not_asked_before_the_end", error=type(error).__name__)
+        log.info("ticket_not_read", error=type(error).__name__)
         return []
     return [event for event in events if isinstance(event, AgentMessage | AgentAssigned)]
 

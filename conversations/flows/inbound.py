@@ -26,6 +26,7 @@ from conversations.models import (
     StopReason,
     User,
 )
+from providers.base import Provider
 from providers.types import (
     AgentAssigned,
     AgentMessage,
@@ -45,6 +46,32 @@ def apply(conversation: Conversation, events: Iterable[InboundEvent]) -> None:
         rule = _RULES.get(type(event))
         if rule and adapter.concerns(conversation.remote_state, event):
             rule(conversation, event)
+
+
+def wants_reading(provider: Provider | type[Provider], event: InboundEvent) -> bool:
+    """Whether the ticket is read before this is told to the bot.
+
+    Webhooks overtake each other, and some get lost: an agent's words must not pass earlier ones,
+    and a close must not pass any.
+    """
+    if isinstance(event, AgentMessage):
+        return provider.capabilities.reads_before_telling
+    return isinstance(event, TicketClosed)
+
+
+def unseen(conversation: Conversation, events: Iterable[InboundEvent]) -> list[InboundEvent]:
+    """The events without those agents' messages that were taken in before; one query for all."""
+    told = list(events)
+    if not any(isinstance(event, AgentMessage) for event in told):
+        return told
+    agents = Message.objects.filter(conversation=conversation, author=Author.AGENT)
+    seen = set(agents.values_list("effect_key", flat=True))
+    return [
+        event
+        for event in told
+        if not isinstance(event, AgentMessage)
+        or any(message_key(event, part) not in seen for part in range(len(event.contents)))
+    ]
 
 
 def message_key(event: AgentMessage, part: int) -> str:

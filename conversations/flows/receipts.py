@@ -21,7 +21,6 @@ from conversations.flows import catching_up, inbound
 from conversations.flows.fetching import has_media
 from conversations.flows.locking import locked
 from conversations.models import (
-    OPEN_STATUSES,
     Conversation,
     ConversationStatus,
     DeliveryKind,
@@ -40,7 +39,6 @@ from providers.types import (
     AgentTyping,
     Disconnected,
     InboundEvent,
-    TicketClosed,
     WebhookRequest,
     dump_event,
 )
@@ -225,8 +223,9 @@ def _take_in(conversation: Conversation, event: InboundEvent) -> None:
 
 def _needs_asking(conversation: Conversation, event: InboundEvent) -> bool:
     """Whether the help desk must be asked first: who the agent is, what else was said, files."""
-    if isinstance(event, TicketClosed):
-        return conversation.status in OPEN_STATUSES
+    adapter = providers.get(conversation.installation.provider)
+    if inbound.wants_reading(adapter, event) and conversation.is_open:
+        return True
     if has_media(event):
         return True
     agent = getattr(event, "agent", None)

@@ -1,5 +1,13 @@
 """Who talked to whom, what was said, and what is still to be carried out."""
 
+from conversations.models.botpress import (
+    Binding,
+    BotpressArrival,
+    BotpressClose,
+    BotpressConnection,
+    BotpressSession,
+    CloseState,
+)
 from conversations.models.conversations import (
     OPEN_STATUSES,
     Conversation,
@@ -40,6 +48,12 @@ __all__ = [
     "UNFINISHED",
     "Attempt",
     "Author",
+    "Binding",
+    "BotpressArrival",
+    "BotpressClose",
+    "BotpressConnection",
+    "BotpressSession",
+    "CloseState",
     "Contact",
     "Conversation",
     "ConversationStatus",

@@ -106,6 +106,8 @@ class Delivery(models.Model):
     next_attempt_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)  # of the latest attempt
     attempt_count = models.PositiveIntegerField(default=0)
+    # How many of them were made before an operator tried it again: the schedule begins anew.
+    attempts_before = models.PositiveIntegerField(default=0)
     crash_count = models.PositiveIntegerField(default=0)  # attempts whose worker died
     progress = models.JSONField(default=dict, blank=True)  # the journal: step -> result
     doubtful_since = models.DateTimeField(null=True, blank=True)  # outcome unknown: look first

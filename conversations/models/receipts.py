@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from hitl_bridge.encryption import EncryptedTextField
 from hitl_bridge.models import App, Bot, Installation
 
 
@@ -25,7 +26,8 @@ class Receipt(models.Model):
         App, on_delete=models.CASCADE, null=True, blank=True, related_name="receipts"
     )
     key = models.CharField(max_length=200)  # the vendor's id of the webhook, or the body's hash
-    body = models.TextField(blank=True)  # emptied by retention
+    # Encrypted: some vendors put the shared secret into the body. Emptied by retention.
+    body = EncryptedTextField(blank=True)
     state = models.CharField(
         max_length=10, choices=ReceiptState.choices, default=ReceiptState.STORED
     )

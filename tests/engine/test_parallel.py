@@ -64,7 +64,7 @@ def test_a_hundred_equal_starts_make_one_session(installation: Installation, dra
 
 
 def test_a_webhook_sent_five_times_at_once_takes_effect_once(
-    session: Conversation, installation: Installation, desk: Desk
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
 ) -> None:
     content = Content("text", {"text": "Hello"})
     desk.happened.append(
@@ -76,6 +76,7 @@ def test_a_webhook_sent_five_times_at_once_takes_effect_once(
         receipts.receive(Installation.objects.select_related("bot", "app").get(), request)
 
     all_at_once(5, receive)
+    drain()
     assert Message.objects.count() == 1
     assert Event.objects.filter(type="messageCreated").count() == 1
 

@@ -90,20 +90,22 @@ def test_an_agents_first_message_counts_as_assignment_and_reaches_the_bot_in_ord
 
 
 def test_a_webhook_sent_twice_takes_effect_once(
-    session: Conversation, installation: Installation, desk: Desk
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
 ) -> None:
     webhook(installation, message(), desk)
     webhook(installation, message(), desk)
+    drain()
     assert Message.objects.count() == 1
     assert Receipt.objects.count() == 1
 
 
 def test_one_message_told_by_two_webhooks_is_one_message(
-    session: Conversation, installation: Installation, desk: Desk
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
 ) -> None:
     webhook(installation, message(), desk)
     Receipt.objects.update(key="another webhook")
     webhook(installation, message(), desk)
+    drain()
     assert Receipt.objects.count() == 2
     assert Message.objects.count() == 1
 
@@ -222,10 +224,26 @@ def test_catching_up_finds_lost_messages_once_and_in_order(
     assert texts == ["one", "two", "three", "four"]
 
 
+def test_messages_whose_webhooks_overtake_each_other_are_told_in_order(
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
+) -> None:
+    first, second = message("p1", "one"), message("p2", "two")
+    desk.happened += [first, second]
+    for event in (second, first):
+        request = WebhookRequest(
+            "POST", "", {"x-secret": "right"}, event.key.encode(), timezone.now()
+        )
+        receipts.receive(installation, request)
+        drain()
+    texts = [m.payload["text"] for m in session.messages.order_by("sequence")]
+    assert texts == ["one", "two"]
+
+
 def test_a_deleted_message_loses_its_contents_here_too(
-    session: Conversation, installation: Installation, desk: Desk
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
 ) -> None:
     webhook(installation, message("p1", "secret"), desk)
+    drain()
     gone = MessageRedacted(remote_id="t1", key="r1", at=fake_desk.NOW, message_key="p1")
     webhook(installation, gone, desk)
     assert session.messages.get().payload == {}
@@ -243,12 +261,12 @@ def test_an_event_that_breaks_is_kept_and_applied_by_the_sweep(
 
     with monkeypatch.context() as patch:
         patch.setattr(inbound, "apply", broken)
-        webhook(installation, message(), desk)
+        webhook(installation, assigned("a1", RUI), desk)
     assert Receipt.objects.get().state == ReceiptState.STORED
     Receipt.objects.update(retry_at=timezone.now())
     receipts.apply_waiting()
     assert Receipt.objects.get().state == ReceiptState.APPLIED
-    assert Message.objects.count() == 1
+    assert told(session)[-1] == "hitlAssigned"
 
 
 def test_another_accounts_event_is_ignored_at_a_shared_apps_installation(
