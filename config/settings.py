@@ -197,6 +197,9 @@ AXES_VERBOSE = False
 
 # --- The bot's API ---
 
+# Calls per API key and process, a courtesy to the others rather than a guarantee.
+API_RATE = env.str("API_RATE", default="6000/min")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["conversations.api.auth.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -218,6 +221,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "WEBHOOKS": ["conversations.api.describe.CALLBACKS"],
     # Served from here, so that the docs work where browsers reach no other host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -15,13 +15,13 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 class _Converter(MarkdownConverter):
     """Safe links only; images are taken out beforehand, they travel as messages of their own."""
 
-    def convert_a(self, el, text, parent_tags):  # type: ignore[no-untyped-def,misc]
+    def convert_a(self, el, text, parent_tags):  # type: ignore[no-untyped-def]
         href = el.get("href") or ""
         if not _LINK.match(href):
             return text
         if text.strip() in (href, href.removeprefix("mailto:")):
             return text
-        return super().convert_a(el, text, parent_tags)
+        return super().convert_a(el, text, parent_tags)  # type: ignore[misc]
 
 
 def looks_like_html(body: str) -> bool:

@@ -10,10 +10,14 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 
 MAX_DEPTH = 20
-LARGEST_INTEGER = 2**63
 
 
 class TooLarge(APIException):
@@ -101,8 +105,6 @@ def _problem_of(item: Any, depth: int) -> str:
     if isinstance(item, dict) and not all(_is_storable(name) for name in item):
         return _UNSTORABLE
     if isinstance(item, float) and not math.isfinite(item):
-        return "This number is out of range."
-    if isinstance(item, int) and abs(item) >= LARGEST_INTEGER:
         return "This number is out of range."
     return ""
 

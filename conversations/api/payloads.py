@@ -83,7 +83,10 @@ def _name(kind: str, suffix: str) -> str:
 BLOC_TYPES = ("text", "image", "audio", "video", "file", "location", "markdown")
 _BLOC_ITEMS = {
     kind: shape(
-        _name(kind, "BlocItem"), f"A {kind} in a bloc.", type=Constant(kind), payload=PAYLOADS[kind]()
+        _name(kind, "BlocItem"),
+        f"A {kind} in a bloc.",
+        type=Constant(kind),
+        payload=PAYLOADS[kind](),
     )
     for kind in BLOC_TYPES
 }
@@ -106,7 +109,9 @@ MESSAGES: Mapping[str, type[Shape]] = {
             **OPTIONAL,
         ),
         additionalData=Text(
-            max_length=ADDITIONAL_DATA_LENGTH, help_text="Kept with the message as it is.", **OPTIONAL
+            max_length=ADDITIONAL_DATA_LENGTH,
+            help_text="Kept with the message as it is.",
+            **OPTIONAL,
         ),
     )
     for kind, payload in PAYLOADS.items()

@@ -72,11 +72,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     if isinstance(error, UnreadablePostError | RawPostDataException):
         return problem(400, "The body could not be read.")
     if isinstance(error, OperationalError | InterfaceError):
-        log.exception("database_unavailable")
+        log.error("database_unavailable", exc_info=error)
         response = problem(503, "The database is out of reach: try again.")
         response["Retry-After"] = str(BUSY_FOR)
         return response
-    log.exception("api_failed")
+    log.error("api_failed", exc_info=error)
     return problem(500, "Something went wrong on our side; it has been logged.")
 
 

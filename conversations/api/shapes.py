@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db.models import TextChoices
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -22,7 +20,12 @@ class Shape(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         given = super().to_internal_value(data)
-        return {name: value for name, value in given.items() if value is not None}
+        fields = self.fields
+        return {
+            name: value
+            for name, value in given.items()
+            if value is not None and (value != "" or fields[name].required)
+        }
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         told = super().to_representation(instance)
@@ -34,7 +37,9 @@ class Shape(serializers.Serializer[Any]):
         }
 
 
-def shape(component: str, doc: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> type[Shape]:
+def shape(
+    component: str, doc: str, /, **fields: serializers.Field[Any, Any, Any, Any]
+) -> type[Shape]:
     """A `Shape` of that name in the OpenAPI file. Fields are keyword arguments, so that they can
     have the API's camelCase names."""
     return type(component, (Shape,), {"__doc__": doc, **fields})
@@ -52,12 +57,11 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         text: str = super().to_internal_value(data)
-        if not self.allow_blank and not text.strip():
+        if not self.allow_blank and not text.strip(" \t\r\n"):
             self.fail("blank")
         return text
 
 
-@extend_schema_field({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": URL_LENGTH})
 class Url(Text):
     """An http or https address; private hosts are fine here, since nothing is fetched yet."""
 
@@ -79,7 +83,7 @@ class Coordinate(serializers.FloatField):
     default_error_messages = {"not_number": "This must be a number."}
 
     def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+        if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("not_number")
         return data  # as it was written: 38.0 and 38 stay what they are
 
@@ -90,12 +94,13 @@ class Seconds(serializers.IntegerField):
     default_error_messages = {"not_number": "This must be a whole number."}
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)  # in JSON 60.0 is a whole number
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("not_number")
         return data
 
 
-@extend_schema_field({"type": "object", "additionalProperties": True})
 class JsonObject(serializers.Field[Any, Any, Any, Any]):
     """Any JSON object."""
 
@@ -173,9 +178,7 @@ class OneOf(JsonObject):
 
     default_error_messages = {"unknown_type": "This must be one of {values}."}
 
-    def __init__(
-        self, component: str, shapes: Mapping[str, type[Shape]], **kwargs: Any
-    ) -> None:
+    def __init__(self, component: str, shapes: Mapping[str, type[Shape]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.component = component
         self.shapes = dict(shapes)

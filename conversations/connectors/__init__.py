@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from conversations.connectors.base import BotConnector
+from conversations.connectors.botpress import BotpressWebhooks
 from conversations.connectors.callback import SignedCallback
 from hitl_bridge.models import Bot
 from hitl_bridge.models.bots import Connector
 
 CONNECTORS: dict[str, BotConnector] = {
     Connector.CALLBACK: SignedCallback(),
+    Connector.BOTPRESS: BotpressWebhooks(),
 }
 
 

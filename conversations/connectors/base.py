@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from conversations.models import Event
 from hitl_bridge.models import Bot
@@ -26,7 +27,7 @@ class Disabled(Retry):
 
 
 class BotConnector(ABC):
-    """Tells one kind of bot. No I/O and no writing: the engine sends and stores."""
+    """Tells one kind of bot. It reads our rows, the engine sends and stores."""
 
     @abstractmethod
     def configured(self, bot: Bot) -> bool:
@@ -35,6 +36,11 @@ class BotConnector(ABC):
     @abstractmethod
     def requests(self, event: Event) -> list[OutgoingRequest]:
         """What to send, in order; nothing where the bot has no use for this event."""
+
+    def hold(self, event: Event) -> timedelta | None:
+        """How long the event must wait because the bot can't take it yet; None: it may go."""
+        del event
+        return None
 
     def judge(self, answer: Response) -> None:
         """Return if the bot took the event. Raises ProviderError by what is to be done."""

@@ -62,7 +62,7 @@ def touch(conversation: Conversation, *fields: str) -> None:
     """Something was said: push the idle deadline on, and store `fields` with it."""
     now = timezone.now()
     conversation.last_activity_at = now
-    idle = int(conversation.options.get("idleTimeout") or 0)
-    if idle and conversation.is_open:
+    idle = conversation.options.get("idleTimeout")
+    if isinstance(idle, int) and idle > 0 and conversation.is_open:
         conversation.idle_deadline = now + timedelta(seconds=idle)
     conversation.save(update_fields=["last_activity_at", "idle_deadline", *fields])

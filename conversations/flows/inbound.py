@@ -36,6 +36,7 @@ from providers.types import (
     TicketChanged,
     TicketClosed,
     TicketTransferred,
+    storable,
 )
 
 
@@ -103,7 +104,7 @@ def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
             author=Author.AGENT,
             user=agent,
             type=content.type,
-            payload=dict(content.payload),
+            payload=storable(content.payload),
             effect_key=key,
             remote_ids=[event.key],
             remote_at=event.at,

@@ -14,7 +14,7 @@ def locked(conversation_id: str) -> Conversation:
     """
     assert transaction.get_connection().in_atomic_block, "locked() belongs in a transaction"
     return (
-        Conversation.objects.select_for_update(of=("self",))
+        Conversation.objects.select_for_update(of=("self",), no_key=True)
         .select_related("bot__tenant", "installation__app", "user", "agent")
         .get(pk=conversation_id)
     )

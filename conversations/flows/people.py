@@ -10,7 +10,7 @@ from django.db import transaction
 
 from conversations.models import Conversation, ConversationTag, User, UserKind, UserTag
 from hitl_bridge.models import Bot, Installation
-from providers.types import Agent, Person
+from providers.types import Agent, Person, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def agent_user(installation: Installation, agent: Agent) -> User:
     told = {
         key: value
         for key, value in {
-            "name": agent.name[:200],
+            "name": storable(agent.name)[:200],
             "email": agent.email[:320],
             "picture_url": agent.picture_url[:2000],
         }.items()

@@ -79,10 +79,10 @@ def start_hitl(bot: Bot, start: SessionStart, wanted_installation: str = "") -> 
     problems = provider.validate_session(start.hitl_session)
     if problems:
         raise FlowError(problems[0].message, field=problems[0].field)
-    if provider.capabilities.one_ticket_per_person:
-        _require_no_other_session(installation, start)
     try:
         with transaction.atomic():
+            if provider.capabilities.one_ticket_per_person:
+                _require_no_other_session(installation, start)
             return _create(bot, installation, start)
     except IntegrityError:
         # Somebody else started this very session at the same moment: theirs is the one.
@@ -109,6 +109,8 @@ def _open_conversation(bot: Bot, bot_conversation_id: str) -> Conversation | Non
 
 
 def _require_no_other_session(installation: Installation, start: SessionStart) -> None:
+    # Two starts at the same moment would both find none: the second waits for the first.
+    User.objects.select_for_update(no_key=True).get(pk=start.user.pk)
     other = Conversation.objects.filter(
         installation=installation, user=start.user, status__in=OPEN_STATUSES
     ).first()
@@ -124,7 +126,7 @@ def _require_no_other_session(installation: Installation, start: SessionStart) -
 def _create(bot: Bot, installation: Installation, start: SessionStart) -> Conversation:
     now = timezone.now()
     options = {**installation.options, **start.options}
-    assignment, idle = (int(options.get(key) or 0) for key in ("assignmentTimeout", "idleTimeout"))
+    assignment, idle = (_seconds(options.get(key)) for key in ("assignmentTimeout", "idleTimeout"))
     conversation = Conversation.objects.create(
         tenant_id=bot.tenant_id,
         bot=bot,
@@ -143,3 +145,8 @@ def _create(bot: Bot, installation: Installation, start: SessionStart) -> Conver
     set_conversation_tags(conversation, start.tags)
     lanes.append(conversation, DeliveryKind.OPEN)
     return conversation
+
+
+def _seconds(value: Any) -> int:
+    """A time-out; what an operator's file has in another form counts as none."""
+    return value if isinstance(value, int) and value > 0 else 0

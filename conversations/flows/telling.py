@@ -21,6 +21,7 @@ from providers.http import ForbiddenTarget, HttpClient
 
 SWITCHED_OFF_CHECK = timedelta(minutes=2)
 MAX_ANSWER_BYTES = 64 * 1024
+NOT_TAKEN = "The bot takes no such message, or no more of them after the session's end."
 
 
 class TellBot(Handler):
@@ -33,34 +34,43 @@ class TellBot(Handler):
         return f"bot-{bot.pk}", bot.failures > 0
 
     def hold_until(self, delivery: Delivery) -> datetime | None:
-        bot = delivery.conversation.bot
+        bot, event = delivery.conversation.bot, delivery.event
         if bot.callback_disabled_reason or not bot.enabled:
             return timezone.now() + SWITCHED_OFF_CHECK
-        return health.hold_until(bot)
+        connector = connector_for(bot)
+        wait = connector.hold(event) if connector and event else None
+        # The breaker last: to ask it is to take on the one try that it allows.
+        return timezone.now() + wait if wait else health.hold_until(bot)
 
     def perform(
         self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
-    ) -> None:
+    ) -> bool:
+        """True if the bot was told, or reads it in its feed; False if it has no use for it."""
         event, bot = delivery.event, delivery.conversation.bot
         assert event is not None
-        event.bot = bot  # loaded with the conversation already
+        # Loaded with the delivery already.
+        event.bot, event.conversation = bot, delivery.conversation
         connector = connector_for(bot)
         if connector is None:
-            return  # the bot reads its feed now
+            return True  # the bot reads its feed now
         client = http_client(before_request)
-        for number, request in enumerate(connector.requests(event)):
+        requests = connector.requests(event)
+        for number, request in enumerate(requests):
             try:
                 journal.once(f"post-{number}", partial(_post, client, connector, request))
             except ForbiddenTarget as error:
                 # An operator can allow the address: wait for that.
                 raise Unavailable(error.detail) from None
+        return bool(requests)
 
-    def succeeded(self, delivery: Delivery, result: None) -> None:
+    def succeeded(self, delivery: Delivery, result: bool) -> None:
         message = delivery.payload.get("message")
         if message:
-            Message.objects.filter(pk=message, status=MessageStatus.PENDING).update(
-                status=MessageStatus.SENT
-            )
+            changes: dict[str, str] = {"status": MessageStatus.SENT}
+            if not result:
+                changes = {"status": MessageStatus.DROPPED, "failure": NOT_TAKEN}
+            pending = Message.objects.filter(pk=message, status=MessageStatus.PENDING)
+            pending.update(**changes)
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         message = delivery.payload.get("message")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 from django.conf import settings
+from django.db import transaction
 
 from conversations.engine import local, wake
 from conversations.flows.problems import Conflict, NotFound
@@ -30,6 +33,10 @@ def user_is_typing(bot: Bot, conversation_id: str) -> None:
         raise Conflict("The session has ended.", field="conversationId")
     if not get(conversation.installation.provider).capabilities.typing_out:
         return
+    transaction.on_commit(partial(_hint, conversation_id), robust=True)
+
+
+def _hint(conversation_id: str) -> None:
     if settings.REDIS_URL:
         wake.publish("conversations.tasks.show_typing", conversation_id)
     else:

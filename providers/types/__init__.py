@@ -31,6 +31,7 @@ from providers.types.incoming import (
     WebhookTrust,
     dump_event,
     load_event,
+    storable,
 )
 from providers.types.outgoing import (
     MessageType,
@@ -81,4 +82,5 @@ __all__ = [
     "WebhookTrust",
     "dump_event",
     "load_event",
+    "storable",
 ]

@@ -185,9 +185,20 @@ _EVENT: TypeAdapter[InboundEvent] = TypeAdapter(
 )
 
 
+def storable(value: Any) -> Any:
+    """A JSON value without what a database refuses in a text: NUL, halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
 def dump_event(event: InboundEvent) -> JsonObject:
-    """The event as a JSON object that `load_event` reads back."""
-    dumped: JsonObject = _EVENT.dump_python(event, mode="json")
+    """The event as a JSON object that can be stored and that `load_event` reads back."""
+    dumped: JsonObject = storable(_EVENT.dump_python(event, mode="json"))
     return dumped
 
 

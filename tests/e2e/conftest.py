@@ -13,10 +13,11 @@ import pytest
 
 from sandbox.control import AccountControl
 from tests import conftest as root
-from tests.e2e.harness import KEY, SECRET, BotClient, Bridge, RecordingBot
-from tests.sandbox_fixture import SandboxServer, sandbox  # noqa: F401  # a fixture
+from tests.e2e.harness import KEY, SECRET, BotClient, Bridge, RecordingBot, until
+from tests.sandbox_fixture import SandboxServer, sandbox
 from tests.services import LOCAL_POSTGRES
 
+__all__ = ["sandbox"]
 PRODUCTION = pytest.param("production", marks=[pytest.mark.postgres, pytest.mark.redis])
 
 
@@ -95,3 +96,97 @@ def intercom(bridge: Bridge, sandbox: SandboxServer) -> Iterator[Stage]:
     account.update(webhook_url=installation["webhook_url"])
     yield Stage(bridge, bot, client, account, installation)
     bot.stop()
+
+
+@pytest.fixture
+def hubspot(bridge: Bridge, sandbox: SandboxServer) -> Iterator[Stage]:
+    """The whole way with HubSpot's help desk at its end, once its channel is registered."""
+    slug = f"t-{uuid.uuid4().hex[:8]}"
+    account = sandbox.control.account(slug, "hubspot", settings={"retry_delays": [0.5, 1, 2]})
+    bot = RecordingBot()
+    names = ("client_id", "client_secret", "developer_api_key", "refresh_token")
+    wanted = {
+        "provider": "hubspot",
+        "api_base_url": account.base_url,
+        "auth_base_url": account.base_url,
+        "settings": {"app_id": account.credentials["app_id"], "inbox_id": "210002"},
+        "credentials": {name: account.credentials[name] for name in names},
+    }
+    client = BotClient(bridge.url, f"{KEY}{slug}")
+    (installation,) = bridge.apply(document(slug, bot.url, wanted))
+    if not bridge.processes:
+        bridge.start()
+    account.update(webhook_url=installation["webhook_url"])
+    until(lambda: account.data()["settings"].get("hubspot", {}).get("accounts"), "the channel")
+    yield Stage(bridge, bot, client, account, installation)
+    bot.stop()
+
+
+def _signs(account: AccountControl) -> bool:
+    """Whether the bridge has made its webhook at Zoho, with the key that it verifies by."""
+    kept = account.data()["settings"].get("zoho", {})
+    return any(hook["keys"] for hook in kept.get("webhooks", []))
+
+
+@pytest.fixture
+def zoho(bridge: Bridge, sandbox: SandboxServer) -> Iterator[Stage]:
+    """The whole way with SalesIQ at its end, once the bridge has made its webhook there."""
+    slug = f"t-{uuid.uuid4().hex[:8]}"
+    account = sandbox.control.account(slug, "zoho", settings={"retry_delays": [0.5, 1, 2]})
+    bot = RecordingBot()
+    own = account.credentials
+    names = ("client_id", "client_secret", "refresh_token", "user_refresh_token")
+    wanted = {
+        "provider": "zoho",
+        "api_base_url": account.base_url,
+        "auth_base_url": account.base_url,
+        "settings": {
+            "data_center": "us",
+            **{name: own[name] for name in ("screen_name", "app_id", "department_id", "org_id")},
+        },
+        "credentials": {name: own[name] for name in names},
+    }
+    client = BotClient(bridge.url, f"{KEY}{slug}")
+    (installation,) = bridge.apply(document(slug, bot.url, wanted))
+    if not bridge.processes:
+        bridge.start()
+    until(lambda: _signs(account), "the webhook")
+    yield Stage(bridge, bot, client, account, installation)
+    bot.stop()
+
+
+def _livechat(bridge: Bridge, sandbox: SandboxServer, *credentials: str) -> Stage:
+    """The whole way with LiveChat at its end, once the bridge has registered its webhooks."""
+    slug = f"t-{uuid.uuid4().hex[:8]}"
+    account = sandbox.control.account(slug, "livechat", settings={"retry_delays": [0.5, 1, 2]})
+    bot = RecordingBot()
+    own = account.credentials
+    wanted = {
+        "provider": "livechat",
+        "api_base_url": account.base_url,
+        "auth_base_url": account.base_url,
+        "settings": {"organization_id": own["organization_id"], "group_id": "19"},
+        "credentials": {name: own[name] for name in ("client_id", *credentials)},
+    }
+    client = BotClient(bridge.url, f"{KEY}{slug}")
+    (installation,) = bridge.apply(document(slug, bot.url, wanted))
+    if not bridge.processes:
+        bridge.start()
+    until(lambda: len(account.data()["settings"].get("webhooks", [])) >= 7, "the webhooks")
+    return Stage(bridge, bot, client, account, installation)
+
+
+@pytest.fixture
+def livechat(bridge: Bridge, sandbox: SandboxServer) -> Iterator[Stage]:
+    """LiveChat by OAuth: customers are made in the agent's name."""
+    stage = _livechat(bridge, sandbox, "client_secret", "refresh_token")
+    yield stage
+    stage.bot.stop()
+
+
+@pytest.fixture
+def livechat_by_token(bridge: Bridge, sandbox: SandboxServer) -> Iterator[Stage]:
+    """LiveChat by a personal access token: customers are kept by their cookies."""
+    stage = _livechat(bridge, sandbox, "agent_token")
+    yield stage
+    stage.bot.stop()

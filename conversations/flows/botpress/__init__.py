@@ -1,0 +1,1 @@
+"""What Botpress Hub's "HITL API" integration asks for, by user story."""
