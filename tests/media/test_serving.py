@@ -176,7 +176,7 @@ def test_a_message_deleted_at_the_help_desk_loses_its_files_here(
     desk.files["https://desk.example/a.png"] = PNG
     say(("image", {"imageUrl": "https://desk.example/a.png"}), key="p1")
     say(("image", {"imageUrl": "https://desk.example/a.png"}), key="p2")
-    path = path_of(session.media.get(message_key="in:p1:0"))
+    path = path_of(MediaFile.objects.get(conversation=session, message_key="in:p1:0"))
     gone = MessageRedacted(remote_id="t1", key="r1", at=fake_desk.NOW, message_key="p1")
     with transaction.atomic():
         session.refresh_from_db()
