@@ -82,6 +82,14 @@ CREDENTIALS = (
         secret=True,
         link="https://platform.text.com/console/settings/authorization",
     ),
+    Field(
+        "webhook_secret",
+        "Webhook secret",
+        "Only for webhooks that you registered by hand, at an app's address for all its accounts: "
+        "the secret_key that you gave them. The bridge makes one for those that it registers.",
+        secret=True,
+        app_level=True,
+    ),
 )
 
 

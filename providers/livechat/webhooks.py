@@ -134,7 +134,8 @@ def verify(request: WebhookRequest, trust: WebhookTrust) -> None:
     LiveChat signs nothing: the address and the secret in the body are all there is, so the
     content itself can't be checked, nor its age.
     """
-    expected = require_secret(trust.state.get("webhook_secret"), "webhook secret")
+    registered = trust.state.get("webhook_secret") or trust.credentials.get("webhook_secret")
+    expected = require_secret(registered, "webhook secret")
     try:
         notification = notification_of(request.body)
     except BadPayload:

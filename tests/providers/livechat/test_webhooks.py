@@ -260,3 +260,10 @@ def test_an_app_without_a_secret_of_its_own_trusts_nobody() -> None:
     request = webhook(envelope("incoming_event", {}))
     with pytest.raises(BadSignature):
         LiveChat.verify(request, WebhookTrust({"client_secret": "x", "client_id": "y"}))
+
+
+def test_webhooks_made_by_hand_are_trusted_by_the_apps_secret() -> None:
+    body = json.dumps(body_of("incoming_event")).encode()
+    LiveChat.verify(webhook(body), WebhookTrust({"webhook_secret": STATE["webhook_secret"]}))
+    with pytest.raises(BadSignature):
+        LiveChat.verify(webhook(body), WebhookTrust({"webhook_secret": "another"}))
