@@ -12,12 +12,12 @@ import signal
 import sys
 import time
 from types import FrameType
-from typing import Any
 
 import requests
 
 from sandbox import processes
 from sandbox.control import Control
+from sandbox.helpdesks import HelpDesk
 from sandbox.processes import Child
 from sandbox.state import ROOT, State
 
@@ -53,6 +53,7 @@ class Supervisor:
         serve = self._python("-m", "sandbox.bridge", *files, str(self.port))
         self.bridge = Child("bridge", serve, self._bridge_env())
         self.children = [self.sandbox, self.bridge]
+        self.desks: list[HelpDesk] = []
 
     @staticmethod
     def _python(*arguments: str) -> list[str]:
@@ -128,29 +129,44 @@ class Supervisor:
 
     def _start(self) -> None:
         say("Preparing…")
-        self.state.write_declaration(self.sandbox_url)
+        self.desks = self.state.write_declaration(self.sandbox_url)
         self.state.applied.unlink(missing_ok=True)
         for child in self.children:
             self._launch(child)
         self._await(self.sandbox, f"{self.sandbox_url}/alive")
-        account = Control(self.sandbox_url).account(
-            "support",
-            name="Acme Support",
-            credentials={
-                "access_token": self.secrets["INTERCOM_TOKEN"],
-                "client_secret": self.secrets["INTERCOM_SECRET"],
-            },
-        )
+        control = Control(self.sandbox_url)
+        accounts = {
+            desk.account: control.account(
+                desk.account,
+                desk.vendor,
+                name="Acme Support",
+                credentials=desk.credentials(self.secrets),
+            )
+            for desk in self.desks
+        }
         self._await(self.bridge, f"{self.url}/livez")
-        account.update(webhook_url=self._webhook_url())
+        addresses = self._webhook_urls()
+        self.desks = [desk for desk in self.desks if desk.installation in addresses]
+        for desk in self.desks:
+            url = addresses[desk.installation] if desk.webhooks_by_hand else ""
+            settings = {"installation": desk.installation}
+            accounts[desk.account].update(webhook_url=url, settings=settings)
+        self._withdraw(control)
 
-    def _webhook_url(self) -> str:
-        """Where the installation wants its webhooks, from what `apply --json` answered."""
+    def _withdraw(self, control: Control) -> None:
+        """The demo chat no longer offers what an earlier run had."""
+        ours = {desk.account for desk in self.desks}
+        for row in control.accounts():
+            if row["slug"] not in ours and row["settings"].get("installation"):
+                control.account(row["slug"], row["vendor"], settings={"installation": ""})
+
+    def _webhook_urls(self) -> dict[str, str]:
+        """Where each installation wants its webhooks, from what `apply --json` answered."""
         text = self.state.applied.read_text()
         answer = json.loads(text[text.index("{") :])
-        found = _find(answer, "webhook_url")
+        found = {row["slug"]: row["webhook_url"] for row in answer["installations"]}
         if not found:
-            raise StartError("apply --json named no webhook_url for the demo installation.")
+            raise StartError("apply --json named no webhook_url for the demo's installations.")
         return found
 
     def _await(self, child: Child, url: str) -> None:
@@ -183,13 +199,20 @@ class Supervisor:
         child.restarts += 1
         self._launch(child)
 
+    def _inbox_lines(self) -> list[str]:
+        labels = ["Agent inboxes", *[""] * len(self.desks)]
+        return [
+            f"{label:<14} {self.sandbox_url}/inbox/{desk.account}/"
+            for label, desk in zip(labels, self.desks, strict=False)
+        ]
+
     def _print_box(self) -> None:
         lines = [
             "The HITL bridge is running.",
             "",
             f"Start here     {self.sandbox_url}/",
             f"Demo chat      {self.sandbox_url}/demo/",
-            f"Agent inbox    {self.sandbox_url}/inbox/support/",
+            *self._inbox_lines(),
             f"Bridge admin   {self.url}/admin/",
             f"  login        {ADMIN} / {self.secrets['ADMIN_PASSWORD']}",
             f"API docs       {self.url}/api/docs/",
@@ -201,17 +224,6 @@ class Supervisor:
         for line in lines:
             say(f"│ {line:<{width}} │")
         say("└─" + "─" * width + "─┘")
-
-
-def _find(value: Any, key: str) -> str:
-    """The first non-empty string under that key, however deep."""
-    if isinstance(value, dict):
-        if isinstance(value.get(key), str) and value[key]:
-            return str(value[key])
-        value = list(value.values())
-    if isinstance(value, list):
-        return next((found for one in value if (found := _find(one, key))), "")
-    return ""
 
 
 def say(text: str) -> None:

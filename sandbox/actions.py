@@ -52,11 +52,12 @@ def _said(account: Account, body: Json) -> Said:
     attachments: list[Json] = []
     for upload in body.get("files") or []:
         attachment = files.attachment(_store(account, upload))
+        inline = ""
         if upload.get("inline") and attachment["content_type"].startswith("image/"):
             url, name = escape(attachment["url"]), escape(attachment["name"])
-            html += vendors.of(account).inline_image(url, name)
-        else:
-            attachments.append(attachment)
+            inline = vendors.of(account).inline_image(url, name)
+        html += inline
+        attachments += [] if inline else [attachment]
     return Said.rich(html, attachments) if html else Said(attachments=attachments)
 
 
@@ -67,7 +68,8 @@ def _store(account: Account, upload: Json) -> Any:
     except (KeyError, TypeError, binascii.Error):
         raise ActionError("A file needs a name and Base64 data") from None
     kind = str(upload.get("content_type") or "")
-    return files.store(name, data, kind, account.setting("file_url_ttl"))
+    ttl = account.setting("file_url_ttl")
+    return files.store(name, data, kind, ttl, owner=f"{account.pk}-own")
 
 
 def _words(ticket: Ticket, body: Json) -> Said:

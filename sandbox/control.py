@@ -39,6 +39,10 @@ class Control:
         answer.raise_for_status()
         return answer.json()
 
+    def accounts(self) -> list[Json]:
+        """All accounts, as the sandbox has them."""
+        return list(self.call("GET", "/accounts"))
+
     def account(self, slug: str, vendor: str = "intercom", **fields: Any) -> AccountControl:
         """The account of that slug, created or changed: name, credentials, settings,
         webhook_url."""

@@ -62,10 +62,12 @@ def account(request: HttpRequest, slug: str) -> Json:
 
 
 def _change(row: Account, body: Json) -> Json:
-    row.name = body.get("name") or row.name
-    row.credentials |= body.get("credentials") or {}
-    row.settings |= body.get("settings") or {}
-    row.save(update_fields=["name", "credentials", "settings"])
+    with transaction.atomic():  # a vendor's call may be changing the settings too
+        row.refresh_from_db()
+        row.name = body.get("name") or row.name
+        row.credentials |= body.get("credentials") or {}
+        row.settings |= body.get("settings") or {}
+        row.save(update_fields=["name", "credentials", "settings"])
     if "webhook_url" in body:
         webhooks.save_url(row, str(body["webhook_url"]))
     return _account(row)

@@ -7,7 +7,7 @@ transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
@@ -85,10 +85,8 @@ def _add(
 ) -> Part:
     """Save the ticket and add a part to it."""
     author_kind, author = _author(who)
-    ticket.save()
-    return Part.objects.create(
+    part = Part(
         ticket=ticket,
-        vendor_id=str(ticket.account.next_number()),
         type=kind,
         author_kind=author_kind,
         author=author,
@@ -100,35 +98,58 @@ def _add(
         via_api=via_api,
         created_at=timezone.now(),
     )
+    part.vendor_id = vendors.of(ticket.account).part_id(part)
+    ticket.save()
+    part.save()
+    return part
 
 
 def _announce(event: str, ticket: Ticket, part: Part | None = None) -> None:
     account = ticket.account
-    for topic, payload in vendors.of(account).announce(Change(event, ticket, part)):
-        webhooks.enqueue(account, ticket.vendor_id, topic, payload)
+    vendor = vendors.of(account)
+    for topic, payload in vendor.announce(Change(event, ticket, part)):
+        webhooks.enqueue(account, vendor.lane(ticket, topic), topic, payload)
 
 
 @transaction.atomic
-def open_ticket(contact: Contact, said: Said, *, via_api: bool = False) -> Ticket:
-    """A customer starts a conversation."""
+def open_ticket(
+    contact: Contact,
+    said: Said,
+    *,
+    via_api: bool = False,
+    history: Sequence[Part] = (),
+    **fields: Any,
+) -> Ticket:
+    """A customer starts a conversation. `history`: unsaved parts of what was said elsewhere
+    before. `fields` of the ticket may be given: `team=...`."""
     account = contact.account
     ticket = Ticket(
         account=account,
-        vendor_id=str(account.next_number()),
+        vendor_id=vendors.of(account).ticket_id(account),
         contact=contact,
         waiting_since=timezone.now(),
+        **fields,
     )
+    if history:
+        ticket.save()
+    for earlier in history:
+        earlier.ticket = ticket
+        earlier.save()
     part = _add(ticket, Type.FIRST, contact, said, via_api=via_api)
     _announce("created", ticket, part)
     return ticket
 
 
 @_change
-def customer_says(ticket: Ticket, said: Said, *, via_api: bool = False) -> Part:
-    """The customer writes; a closed ticket opens again by it."""
-    reopens = ticket.state == Ticket.CLOSED
-    ticket.state, ticket.snoozed_until, ticket.read = Ticket.OPEN, None, False
-    ticket.waiting_since = ticket.waiting_since or timezone.now()
+def customer_says(
+    ticket: Ticket, said: Said, *, via_api: bool = False, reopen: bool = True
+) -> Part:
+    """The customer writes; a closed ticket opens again by it, unless `reopen` is off."""
+    reopens = ticket.state == Ticket.CLOSED and reopen
+    if reopen:
+        ticket.state, ticket.snoozed_until = Ticket.OPEN, None
+        ticket.waiting_since = ticket.waiting_since or timezone.now()
+    ticket.read = False
     kind = Type.OPEN if reopens else Type.COMMENT
     part = _add(ticket, kind, ticket.contact, said, via_api=via_api)
     _announce("replied", ticket, part)
@@ -176,10 +197,12 @@ def assign(
     via_api: bool = False,
 ) -> Part:
     """Give the ticket to an agent or a team, or to nobody. A closed ticket opens by it."""
+    places = vendors.of(ticket.account).teams_are_places
     if isinstance(to, Team):
         ticket.team, assigned_to = to, {"kind": "team", "id": to.vendor_id}
+        ticket.agent = None if places else ticket.agent
     elif to is None:
-        ticket.agent = ticket.team = None
+        ticket.agent, ticket.team = None, ticket.team if places else None
         assigned_to = {"kind": "nobody", "id": ""}
     else:
         ticket.agent, assigned_to = to, {"kind": "agent", "id": to.vendor_id}
@@ -192,7 +215,9 @@ def assign(
 
 
 @_change
-def close(ticket: Ticket, by: Agent, said: Said = NOTHING, *, via_api: bool = False) -> Part:
+def close(
+    ticket: Ticket, by: Agent | Contact, said: Said = NOTHING, *, via_api: bool = False
+) -> Part:
     """Close the ticket, perhaps with a last word."""
     ticket.state, ticket.snoozed_until, ticket.waiting_since = Ticket.CLOSED, None, None
     part = _add(ticket, Type.CLOSE, by, said, via_api=via_api)

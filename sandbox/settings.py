@@ -22,7 +22,7 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 # Files are taken straight from the source tree: no collectstatic for a development tool.
 WHITENOISE_USE_FINDERS = True
-DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024  # vendors take files of up to 50 MB
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = ["django.contrib.staticfiles", "sandbox.apps.SandboxConfig"]

@@ -10,7 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import yaml
+
+from sandbox import helpdesks
+from sandbox.helpdesks import HelpDesk
+
 ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "sandbox" / "demo.yaml"
 
 
 def fernet_key() -> str:
@@ -28,14 +34,17 @@ def api_key() -> str:
     return f"hitl_demo{secrets.token_hex(2)}_{secrets.token_urlsafe(32)}"
 
 
+def any_secret() -> str:
+    """What a help desk's credential may look like."""
+    return secrets.token_hex(20)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(50),
     "ENCRYPTION_KEYS": fernet_key,
     "SANDBOX_SECRET_KEY": lambda: secrets.token_urlsafe(50),
     "DEMO_API_KEY": api_key,
     "DEMO_CALLBACK_SECRET": callback_secret,
-    "INTERCOM_TOKEN": lambda: secrets.token_urlsafe(32),
-    "INTERCOM_SECRET": lambda: secrets.token_hex(16),
     "ADMIN_PASSWORD": lambda: secrets.token_urlsafe(9),
 }
 
@@ -71,7 +80,8 @@ class State:
             if path.exists()
             else {}
         )
-        missing = {name: make() for name, make in MAKERS.items() if name not in known}
+        makers = dict.fromkeys(helpdesks.secret_names(DEMO), any_secret) | MAKERS
+        missing = {name: make() for name, make in makers.items() if name not in known}
         if missing:
             known |= missing
             text = "".join(f"{name}={value}\n" for name, value in known.items())
@@ -82,7 +92,9 @@ class State:
             new.rename(path)
         return known
 
-    def write_declaration(self, sandbox_url: str) -> None:
-        """The demo tenant, with this run's addresses."""
-        text = (ROOT / "sandbox" / "demo.yaml").read_text()
+    def write_declaration(self, sandbox_url: str) -> list[HelpDesk]:
+        """The demo tenant, with this run's addresses; its help desks."""
+        document, desks = helpdesks.read(DEMO)
+        text = yaml.safe_dump(document, sort_keys=False)
         self.declaration.write_text(text.replace("SANDBOX_URL/", f"{sandbox_url}/"))
+        return desks

@@ -15,6 +15,7 @@ from django.utils import timezone
 from sandbox import faults, vendors
 from sandbox.background import Job, Runner
 from sandbox.models import Account, FaultRule, OutgoingWebhook
+from sandbox.vendors.base import SignedRequest
 
 BATCH = 16
 sender = Runner("webhooks")
@@ -22,7 +23,7 @@ sender = Runner("webhooks")
 
 def enqueue(account: Account, lane: str, topic: str, payload: dict[str, Any]) -> None:
     """Store a webhook to be sent; call inside the transaction of the change."""
-    if not account.webhook_url or account.webhook_state != "active":
+    if not vendors.of(account).address(account, topic, payload):
         return
     rule = faults.for_webhook(account, topic)
     for copy in range(2 if rule and rule.kind == "webhook_doubled" else 1):
@@ -77,10 +78,11 @@ def send(pk: int) -> None:
     row.save(update_fields=["first_sent_at"])
     signed = vendor.sign(row)
     row.body, row.headers = signed.body.decode(), signed.headers
-    row.status, row.error = _post(account, signed.body, signed.headers, vendor.webhook_timeout)
+    url = vendor.address(account, row.topic, row.payload)
+    row.status, row.error = _post(account, url, signed, vendor.webhook_timeout)
     row.attempts += 1
     delays = account.setting("retry_delays", vendor.retry_delays)
-    if row.status is not None and 200 <= row.status < 300:
+    if row.status in vendor.good_statuses:
         row.state = OutgoingWebhook.DELIVERED
     elif row.status in vendor.disabling_statuses:
         row.state = OutgoingWebhook.LOST
@@ -93,15 +95,15 @@ def send(pk: int) -> None:
 
 
 def _post(
-    account: Account, body: bytes, headers: dict[str, str], timeout: float
+    account: Account, url: str, signed: SignedRequest, timeout: float
 ) -> tuple[int | None, str]:
     """The status of the answer, or None and what went wrong."""
     try:
         answer = _call(
             "POST",
-            account.webhook_url,
-            data=body,
-            headers=headers,
+            url,
+            data=signed.body,
+            headers=signed.headers,
             timeout=account.setting("webhook_timeout", timeout),
         )
     except requests.RequestException as error:
@@ -116,6 +118,14 @@ def _call(method: str, url: str, **options: Any) -> requests.Response:
         return session.request(method, url, allow_redirects=False, **options)
 
 
+def knock(method: str, url: str) -> tuple[int | None, str]:
+    """The status that an address answers with; or None, and what went wrong."""
+    try:
+        return _call(method, url, timeout=5).status_code, ""
+    except requests.RequestException as error:
+        return None, type(error).__name__
+
+
 def disable(account: Account, why: str) -> None:
     """Send this account's webhooks no more, until an address is saved again."""
     account.webhook_state, account.webhook_note = "disabled", why
@@ -127,9 +137,8 @@ def save_url(account: Account, url: str) -> None:
     account.webhook_url, account.webhook_state, account.webhook_note = url, "active", ""
     method = vendors.of(account).knock
     if url and method:
-        try:
-            status = _call(method, url, timeout=5).status_code
-            account.webhook_note = f"{method} answered {status}"
-        except requests.RequestException as error:
-            account.webhook_note = f"{method} failed: {type(error).__name__}"
+        status, error = knock(method, url)
+        account.webhook_note = f"{method} " + (
+            f"answered {status}" if status else f"failed: {error}"
+        )
     account.save(update_fields=["webhook_url", "webhook_state", "webhook_note"])

@@ -11,7 +11,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "sandbox.settings"
 application = get_wsgi_application()
 
 # These have models, so they come after Django is set up.
-from sandbox import webhooks  # noqa: E402
+from sandbox import vendors, webhooks  # noqa: E402
 from sandbox.demo import calls, outbox  # noqa: E402
 
 
@@ -21,3 +21,5 @@ def prepare() -> None:
     call_command("migrate", verbosity=0)
     webhooks.sender.start(webhooks.due)
     outbox.caller.start(calls.due)
+    for slug in vendors.VENDORS:
+        vendors.get(slug).start()

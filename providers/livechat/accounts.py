@@ -14,7 +14,8 @@ from providers.livechat.api import LiveChatApi, parsed
 from providers.livechat.errors import api_error
 from providers.livechat.models import Grant, TokenInfo
 
-WRONG_APP = frozenset({"invalid_client", "unauthorized_client"})
+# Not `unauthorized_client`: LiveChat says that of refresh tokens and codes that it does not find, too.
+WRONG_APP = frozenset({"invalid_client"})
 
 
 class Accounts:

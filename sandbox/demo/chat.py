@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from sandbox.demo import bot
+from sandbox.demo import bot, desks
 from sandbox.demo.outbox import owe
 from sandbox.models import DemoCall, DemoChat, DemoEvent, DemoMessage
 
@@ -51,8 +51,9 @@ def system_line(chat: DemoChat, text: str) -> None:
 
 
 @transaction.atomic
-def customer_says(chat: DemoChat, kind: str, payload: Json, client_id: str) -> None:
-    """The customer sends something; the browser's `client_id` makes a repeated send harmless."""
+def customer_says(chat: DemoChat, kind: str, payload: Json, client_id: str, desk: str = "") -> None:
+    """The customer sends something; the browser's `client_id` makes a repeated send harmless.
+    `desk` is the installation to hand over to, if it comes to that."""
     chat.refresh_from_db()
     message, new = DemoMessage.objects.get_or_create(
         chat=chat,
@@ -68,18 +69,18 @@ def customer_says(chat: DemoChat, kind: str, payload: Json, client_id: str) -> N
     elif kind != "text":
         bot_says(chat, bot.NO_FILES, bot.MENU)
     else:
-        _bot_turn(chat, bot.answer(payload["text"]))
+        _bot_turn(chat, bot.answer(payload["text"]), desk)
 
 
-def _bot_turn(chat: DemoChat, answer: bot.Answer) -> None:
+def _bot_turn(chat: DemoChat, answer: bot.Answer, desk: str) -> None:
     if answer.handoff:
-        hand_off(chat)
+        hand_off(chat, desks.chosen(desk))
     else:
         bot_says(chat, answer.text, answer.options)
 
 
-def hand_off(chat: DemoChat) -> None:
-    """Ask the bridge for a human; the whole chat so far goes along."""
+def hand_off(chat: DemoChat, desk: str) -> None:
+    """Ask the bridge for a human of that installation; the whole chat so far goes along."""
     history = [_told(m) for m in chat.messages.exclude(author="system")]
     chat.mode, chat.agent_name, chat.last_sequence = DemoChat.QUEUED, "", 0
     chat.sessions += 1
@@ -92,6 +93,7 @@ def hand_off(chat: DemoChat) -> None:
         "description": "Handed over by Pixel, the demo bot.",
         "messageHistory": history,
         "botConversationId": chat.bot_conversation_id(chat.sessions),
+        **({"installation": desk} if desk else {}),
     }
     owe(chat, "startHitl", start)
     system_line(chat, "Waiting for a human. You can keep writing.")

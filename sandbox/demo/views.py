@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from sandbox import files
-from sandbox.demo import callbacks, chat
+from sandbox.demo import callbacks, chat, desks
 from sandbox.inbox import moment
 from sandbox.models import DemoChat, DemoMessage
 from sandbox.texts import clean_html, text_to_html
@@ -57,7 +57,7 @@ def restart(request: HttpRequest) -> HttpResponse:
 
 @json_view("GET")
 def data(request: HttpRequest) -> Json:
-    """GET /demo/data: the whole chat."""
+    """GET /demo/data: the whole chat, and the help desks to choose from."""
     current = _required(request)
     typing = current.typing_until and current.typing_until > timezone.now()
     return {
@@ -65,20 +65,22 @@ def data(request: HttpRequest) -> Json:
         "mode": current.mode,
         "agent": current.agent_name,
         "typing": bool(typing),
+        "desks": desks.choices(),
+        "desk": desks.of_session(current),
         "messages": [_shown(m) for m in current.messages.all()],
     }
 
 
 @json_view("POST")
 def messages(request: HttpRequest) -> Json:
-    """POST /demo/messages `{clientId, text}` or `{clientId, file: {name, data}}`."""
+    """POST /demo/messages `{clientId, text, desk?}` or `{clientId, file: {name, data}}`."""
     current, body = _required(request), body_of(request)
     client_id = str(body.get("clientId") or "")[:60]
     text = str(body.get("text") or "").strip()[:LONGEST_TEXT]
     if not client_id or not (text or body.get("file")):
         raise BadRequestError("clientId and text or file wanted")
     kind, payload = _upload(body["file"]) if body.get("file") else ("text", {"text": text})
-    chat.customer_says(current, kind, payload, client_id)
+    chat.customer_says(current, kind, payload, client_id, str(body.get("desk") or ""))
     return {}
 
 

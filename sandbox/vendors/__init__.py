@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from sandbox.vendors.base import Vendor
 
 # Where each vendor's class lives; loaded when first used, because it needs the tables.
-VENDORS = {"intercom": "sandbox.vendors.intercom.vendor:Intercom"}
+VENDORS = {
+    "intercom": "sandbox.vendors.intercom.vendor:Intercom",
+    "hubspot": "sandbox.vendors.hubspot.vendor:HubSpot",
+    "livechat": "sandbox.vendors.livechat.vendor:LiveChat",
+    "zoho": "sandbox.vendors.zoho.vendor:Zoho",
+}
 
 _loaded: dict[str, Vendor] = {}
 

@@ -64,7 +64,9 @@ def test_an_id_without_a_time_is_no_error(id_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "id_", [NO_TIME, botpress_id(at=datetime.fromisoformat("2030-01-01T00:00Z"))]
+    "id_",
+    [NO_TIME, botpress_id(at=datetime.fromisoformat("2030-01-01T00:00Z"))],
+    ids=["without a time", "from another time"],
 )
 def test_the_only_open_session_is_ended(hub: Hub, id_: str) -> None:
     conversation, _ = hub.start()

@@ -100,7 +100,9 @@ def test_equal_texts_are_not_taken_for_repeats(hub: Hub, desk: Desk, drain: Drai
     assert desk.tickets == {"t1": ["hello", "hello"]}
 
 
-@pytest.mark.parametrize("id_", ["conv_nothing", "x" * 500, botpress_id()])
+@pytest.mark.parametrize(
+    "id_", ["conv_nothing", "x" * 500, botpress_id()], ids=["unknown", "long", "well-formed"]
+)
 def test_an_unknown_conversation_is_404(hub: Hub, id_: str) -> None:
     body = {"remoteConversationId": id_, "remoteUserId": "BOT", "payload": {"text": "hi"}}
     answer = hub.post("botSendsMessage", body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+import yaml
 
 from sandbox.control import file
 from tests.e2e.conftest import Stage
@@ -157,6 +158,19 @@ def test_an_unanswered_call_is_looked_up_and_not_repeated(livechat: Stage) -> No
     assert _texts(livechat, ticket)[1:] == ["Only once", "And then this"]
 
 
+def test_refused_tokens_are_renewed_without_loss(livechat: Stage) -> None:
+    client, account = livechat.client, livechat.account
+    user, conversation, ticket = _started(livechat)
+    account.fault("401", path="send_event", count=1)
+    account.fault("503", path="send_event", count=1)
+    for number in range(3):
+        assert client.say(conversation, f"message {number}", user).ok
+    until(lambda: "message 2" in _texts(livechat, ticket), "the last message", within=60)
+    said = [text for text in _texts(livechat, ticket) if text.startswith("message")]
+    assert said == [f"message {number}" for number in range(3)]
+    assert len(account.contacts()) == 1
+
+
 def test_a_message_whose_webhook_was_lost_is_caught_up(livechat: Stage) -> None:
     bot, account = livechat.bot, livechat.account
     _, conversation, ticket = _started(livechat)
@@ -167,3 +181,10 @@ def test_a_message_whose_webhook_was_lost_is_caught_up(livechat: Stage) -> None:
     account.act(ticket, "close", agent="Rui")
     until(lambda: "hitlStopped" in bot.types(conversation), "the end", within=90)
     assert bot.texts(conversation) == ["Did you get this?"]
+
+
+def test_disabling_the_installation_removes_its_webhooks(livechat: Stage) -> None:
+    declared = yaml.safe_load((livechat.bridge.folder / "apply.yaml").read_text())
+    declared["tenants"][0]["bots"][0]["installations"][0]["enabled"] = False
+    livechat.bridge.apply(declared)
+    until(lambda: not livechat.account.data()["settings"]["webhooks"], "no webhooks")

@@ -79,3 +79,25 @@ def test_a_customer_is_handed_over_and_back(tmp_path, listener: Listener, page: 
     assert wait_until(lambda: bridge.bodies("/messages"))[0]["payload"] == {"text": "Hi Rui"}
     page.get_by_role("button", name="End chat with agent").click()
     expect(page.get_by_text("I'm back.")).to_be_visible()
+
+
+def test_the_customer_chooses_the_help_desk_and_the_inbox_link_follows(
+    tmp_path, listener: Listener, page: Page, request
+):
+    bridge = Bridge(listener)
+    environment = {"BRIDGE_URL": listener.url, "BRIDGE_API_KEY": "key"}
+    server = SandboxServer(tmp_path, environment)
+    request.addfinalizer(server.kill)
+    server.start()
+    server.control.account("support", settings={"installation": "support"})
+    server.control.account("acme", "hubspot", settings={"installation": "hubspot"})
+    page.goto(f"{server.base_url}/demo/")
+    inbox = page.get_by_role("link", name="Agent inbox")
+    expect(inbox).to_have_attribute("href", "/inbox/support/")
+    page.get_by_role("radio", name="HubSpot").check()
+    expect(inbox).to_have_attribute("href", "/inbox/acme/")
+    page.reload()
+    expect(page.get_by_role("radio", name="HubSpot")).to_be_checked()
+    page.get_by_role("button", name="Talk to a human").click()
+    expect(page.get_by_role("radio", name="Intercom")).to_be_disabled()
+    assert wait_until(lambda: bridge.bodies("startHitl"))[0]["installation"] == "hubspot"

@@ -139,6 +139,17 @@ def test_it_starts_everything_and_ctrl_c_ends_it_cleanly(run: Run):
     assert run.ports_free()
 
 
+def test_the_demo_chat_offers_only_what_was_applied(run: Run):
+    run.start_and_wait()
+    base = f"http://127.0.0.1:{run.sandbox_port}"
+    accounts = requests.get(f"{base}/control/accounts", timeout=5).json()
+    assert {row["slug"] for row in accounts} > {"support"}
+    session = requests.Session()
+    session.get(f"{base}/demo/", timeout=5)
+    desks = session.get(f"{base}/demo/data", timeout=5).json()["desks"]
+    assert desks == [{"id": "support", "name": "Intercom", "inbox": "/inbox/support/"}]
+
+
 def test_a_program_that_ends_is_started_again(run: Run):
     run.start_and_wait()
     bridge = json.loads((run.env_file().parent / "pids").read_text())[-1]

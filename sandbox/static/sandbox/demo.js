@@ -23,6 +23,7 @@ function render(data) {
   $("avatar").dataset.kind = human ? "human" : data.mode;
   $("end").hidden = data.mode === "bot";
   $("typing").hidden = !data.typing;
+  renderDesks(data);
   const box = $("messages");
   const follow = atEnd(box) || !box.children.length;
   const shown = [...data.messages, ...pending.map(preview)];
@@ -32,6 +33,41 @@ function render(data) {
   reconcile($("options"), options, (option) => option, (option) =>
     el("button", { type: "button", class: "button", onclick: () => say({ text: option }) }, option));
   if (follow) toEnd(box);
+}
+
+// Which help desk comes next is the browser's to remember; a running session keeps its own.
+const remembered = "demo-desk";
+let desk = "";
+
+function renderDesks({ desks, desk: current, mode }) {
+  const known = desks.some((one) => one.id === localStorage.getItem(remembered));
+  desk = current || (known ? localStorage.getItem(remembered) : desks[0]?.id) || "";
+  $("desks").hidden = !desks.length;
+  $("choices").hidden = desks.length < 2;
+  $("choices").disabled = mode !== "bot";
+  $("choices").title = mode === "bot" ? "" : "This chat is with its help desk until it ends";
+  const legend = $("choices").firstElementChild;
+  const wanted = desks.map((one) => one.id).join();
+  if ($("choices").dataset.desks !== wanted) {
+    $("choices").dataset.desks = wanted;
+    $("choices").replaceChildren(legend, ...desks.map((one) => el("label", {},
+      el("input", { type: "radio", name: "desk", value: one.id, onchange: () => choose(one.id, desks) }),
+      el("span", {}, one.name))));
+  }
+  showDesk(desks);
+}
+
+function choose(id, desks) {
+  localStorage.setItem(remembered, id);
+  desk = id;
+  showDesk(desks);
+}
+
+function showDesk(desks) {
+  for (const input of $("choices").querySelectorAll("input")) input.checked = input.value === desk;
+  const chosen = desks.find((one) => one.id === desk);
+  if (chosen) $("inbox").href = chosen.inbox;
+  if (chosen) $("inbox").title = `Agents answer from ${chosen.name} here`;
 }
 
 function preview(message) {
@@ -61,7 +97,7 @@ function bubble(message) {
 }
 
 function say(what) {
-  const message = { clientId: crypto.randomUUID(), at: new Date().toISOString(), ...what };
+  const message = { clientId: crypto.randomUUID(), at: new Date().toISOString(), desk, ...what };
   pending.push(message);
   toEnd($("messages"));
   send(message);
@@ -70,7 +106,7 @@ function say(what) {
 async function send(message) {
   message.sending = true;
   try {
-    await postJson("messages", { clientId: message.clientId, text: message.text, file: message.file });
+    await postJson("messages", { clientId: message.clientId, text: message.text, file: message.file, desk: message.desk });
     await again();
     toEnd($("messages"));
   } catch {

@@ -1,0 +1,72 @@
+"""The help desks of `make run`: what demo.yaml declares and the sandbox can imitate.
+
+An installation's `api_base_url` says which account of the sandbox it belongs to. That account is
+made with the settings and credentials that the installation has, so that both know the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import vendors
+
+# Where an operator enters the address of webhooks; the others are told it by the bridge.
+BY_HAND = ("intercom", "hubspot")
+PLACE = re.compile(r"SANDBOX_URL/([a-z]+)/([-\w]+)/?$")
+NAMED = re.compile(r"\benv:([A-Z][A-Z0-9_]*)")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HelpDesk:
+    """One installation of the demo bot, and its account in the sandbox."""
+
+    installation: str  # its slug
+    vendor: str
+    account: str  # the account's slug
+    values: Mapping[str, str]  # settings and credentials; some name a secret: `env:NAME`
+
+    @property
+    def webhooks_by_hand(self) -> bool:
+        """Whether somebody must enter the installation's webhook address at the help desk."""
+        return self.vendor in BY_HAND
+
+    def credentials(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        """The values with the secrets filled in."""
+        return {
+            name: secrets[value.removeprefix("env:")] if value.startswith("env:") else value
+            for name, value in self.values.items()
+        }
+
+
+def secret_names(file: Path) -> list[str]:
+    """The names of all secrets that the file wants from the environment."""
+    return NAMED.findall(file.read_text())
+
+
+def read(file: Path) -> tuple[Json, list[HelpDesk]]:
+    """The declaration without the installations that the sandbox has no imitation for, and the
+    help desks of those that remain."""
+    document: Json = yaml.safe_load(file.read_text())
+    found: list[HelpDesk] = []
+    for tenant in document["tenants"]:
+        for bot in tenant["bots"]:
+            desks = {row["slug"]: desk for row in bot["installations"] if (desk := _desk(row))}
+            bot["installations"] = [row for row in bot["installations"] if row["slug"] in desks]
+            found += desks.values()
+    return document, found
+
+
+def _desk(row: Json) -> HelpDesk | None:
+    match = PLACE.match(str(row.get("api_base_url")))
+    if match is None or match[1] not in vendors.VENDORS:
+        return None
+    given = {**(row.get("settings") or {}), **(row.get("credentials") or {})}
+    values = {name: str(value) for name, value in given.items()}
+    return HelpDesk(row["slug"], match[1], match[2], values)

@@ -1,0 +1,1 @@
+"""An imitation of HubSpot's APIs for custom channels, conversations, files and OAuth."""
