@@ -56,6 +56,7 @@ class Chores:
             _Chore(catching_up.start_due, 2),
             _Chore(botpress.run_due, 1),
             _Chore(provisioning.run_due, 2),
+            _Chore(lanes.repair, 60),
             _Chore(housekeeping, 600),
         ]
 

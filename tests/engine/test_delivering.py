@@ -109,6 +109,18 @@ def test_a_worker_that_dies_leaves_its_delivery_to_be_looked_up(
     assert [a.outcome for a in first.attempts.all()] == [Outcome.CRASHED, Outcome.FOUND]
 
 
+def test_a_lane_that_was_left_idle_with_work_is_found(
+    session: Conversation, desk: Desk, drain: Drain
+) -> None:
+    say(session, "one")
+    Lane.objects.update(due_at=None)
+    drain()
+    assert desk.tickets["t1"] == []
+    assert lanes.repair() == 1
+    drain()
+    assert desk.tickets["t1"] == ["one"]
+
+
 def test_a_lease_keeps_other_workers_out_until_it_is_over(
     session: Conversation, desk: Desk
 ) -> None:
