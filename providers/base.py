@@ -62,6 +62,10 @@ class Journal(Protocol):
         """
 
 
+def repeatable(_since: datetime) -> None:
+    """`find` of a step that does no harm when it is done twice."""
+
+
 class TokenSource(Protocol):
     """Where an adapter's access token comes from; refreshes are locked and stored elsewhere."""
 

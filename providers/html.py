@@ -1,8 +1,9 @@
-"""Help desk HTML to the Markdown that bots show."""
+"""Help desks' HTML to the Markdown that bots show, and bots' texts to harmless HTML."""
 
 from __future__ import annotations
 
 import re
+from html import escape
 
 from bs4 import BeautifulSoup
 from markdownify import MarkdownConverter
@@ -55,3 +56,13 @@ def to_markdown(body: str) -> tuple[str, list[str]]:
     )
     text = converter.convert_soup(soup).replace("\\\n", "\n")
     return _BLANK_LINES.sub("\n\n", text).strip(), images
+
+
+def paragraph(text: str) -> str:
+    """A text that a chatbot or its user wrote, as a harmless paragraph."""
+    return f"<p>{inline(text)}</p>"
+
+
+def inline(text: str) -> str:
+    """The same, to stand inside a paragraph."""
+    return escape(text.strip(), quote=False).replace("\n", "<br>")

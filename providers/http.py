@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -179,6 +179,11 @@ class Response:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
+    @property
+    def media_type(self) -> str:
+        """What Content-Type says, without its parameters; empty if there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
 
 class HttpClient:
     """Requests that either answer or raise a `ProviderError`.
@@ -287,6 +292,11 @@ def _failed_to_connect(error: Exception) -> bool:
     return name in {"NewConnectionError", "NameResolutionError", "SSLError"} or (
         "Failed to resolve" in str(error)
     )
+
+
+def segment(value: str) -> str:
+    """An id as one part of a path."""
+    return quote(value, safe="")
 
 
 def _host(url: str) -> str:

@@ -31,6 +31,11 @@ class MediaPiece:
     title: str = ""
 
     @property
+    def is_fetchable(self) -> bool:
+        """Whether the address is one that a file can be fetched from."""
+        return self.url.startswith(("https://", "http://"))
+
+    @property
     def filename(self) -> str:
         """The address's last part, else a name that says what it is."""
         name = PurePosixPath(unquote(urlsplit(self.url).path)).name
@@ -70,6 +75,13 @@ def as_text(type_: str, payload: Mapping[str, Any]) -> str:
         piece.text if isinstance(piece, TextPiece) else piece.fallback
         for piece in _PIECES.get(type_, _unknown)(payload)
     )
+
+
+def readings(piece: Piece) -> list[str]:
+    """How the piece's text may read at a help desk; the last reading needs no file."""
+    if isinstance(piece, TextPiece):
+        return [piece.text]
+    return [piece.title or piece.filename, piece.fallback]
 
 
 def split_text(text: str, limit: int) -> list[str]:

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from providers.base import Connection, Journal, OAuthStart, Provider, TokenGrant
+from providers.http import segment
 from providers.hubspot import events, signature
 from providers.hubspot.account import AccountAccess
-from providers.hubspot.api import HubSpotApi, parsed, segment
+from providers.hubspot.api import HubSpotApi, parsed
 from providers.hubspot.channel import ChannelSetup
 from providers.hubspot.declaration import (
     APPS,

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from providers.base import Connection, OAuthStart, TokenGrant
 from providers.errors import Misconfigured, Reconnect
-from providers.http import Response
-from providers.hubspot.api import HubSpotApi, body_of, detail, error_of, parsed, segment
+from providers.http import Response, segment
+from providers.hubspot.api import HubSpotApi, body_of, detail, error_of, parsed
 from providers.hubspot.declaration import SCOPES
 from providers.hubspot.models import Grant, TokenInfo
 from providers.types import Account

@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +26,6 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http import (
-    MAX_RESPONSE_BYTES,
     SAFE_METHODS,
     Response,
     error_for_status,
@@ -175,9 +173,9 @@ class HubSpotApi:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return self._connection.http.request(method, url, headers=headers, **request)
 
-    def download(self, url: str, max_bytes: int = MAX_RESPONSE_BYTES) -> Response:
+    def download(self, url: str) -> Response:
         """A file from anywhere, without our credentials."""
-        return self._connection.http.request("GET", url, max_bytes=max_bytes)
+        return self._connection.http.request("GET", url)
 
 
 def error_of(answer: Response, *, safe: bool) -> ProviderError:
@@ -270,18 +268,9 @@ def detail(answer: Response, what: str) -> str:
     return f"HubSpot {what} ({', '.join(filter(None, [str(answer.status), code_of(answer)]))})."
 
 
-def segment(value: str) -> str:
-    """An id as one part of a path."""
-    return quote(value, safe="")
-
-
 def iso(moment: datetime) -> str:
     """As HubSpot writes times: UTC, milliseconds, Z."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-
-
-def repeatable(_since: datetime) -> None:
-    """`find` of a step that does no harm when it is done twice."""
 
 
 def _next_page(body: Mapping[str, Any]) -> str:

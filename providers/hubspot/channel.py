@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from providers.base import Connection
 from providers.errors import Gone, Misconfigured, Permanent, Retry
-from providers.hubspot.api import AlreadyThere, HubSpotApi, iso, parsed, segment
+from providers.http import segment
+from providers.hubspot.api import AlreadyThere, HubSpotApi, iso, parsed
 from providers.hubspot.declaration import CAPABILITIES, CHANNEL_NAME, inboxes_of
 from providers.hubspot.models import Channel, ChannelAccount
 from providers.types import JsonObject

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from providers.checks import ids_in, is_flat, not_allowed, wrong_ids
 from providers.hubspot.api import AREAS
 from providers.types import ChecklistItem, Field, JsonObject, Problem
 
@@ -184,15 +185,9 @@ CREDENTIALS = (
 )
 
 
-def listed(settings: Mapping[str, str], *names: str) -> list[str]:
-    """The ids in these settings, separated by commas, each once, in order."""
-    values = ",".join(settings.get(name, "") for name in names).split(",")
-    return list(dict.fromkeys(value.strip() for value in values if value.strip()))
-
-
 def inboxes_of(settings: Mapping[str, str]) -> list[str]:
     """The ids of the inboxes that a bot may choose among; the first is the usual one."""
-    return listed(settings, "inbox_id", "allowed_inboxes")
+    return ids_in(settings, "inbox_id", "allowed_inboxes")
 
 
 def actor_of(user_id: str) -> str:
@@ -202,13 +197,9 @@ def actor_of(user_id: str) -> str:
 
 def value_problems(settings: Mapping[str, str]) -> list[Problem]:
     """What the declaration alone does not tell."""
-    problems = [
-        Problem(name, "This is HubSpot's id: a number.")
-        for name in ("app_id", "inbox_id")
-        if settings.get(name) and not settings[name].isdecimal()
-    ]
-    if not all(one.isdecimal() for one in listed(settings, "allowed_inboxes")):
-        problems.append(Problem("allowed_inboxes", "These are HubSpot's ids: numbers and commas."))
+    problems = wrong_ids(
+        settings, "HubSpot", single=("app_id", "inbox_id"), several=("allowed_inboxes",)
+    )
     for area in AREAS:
         version = settings.get(f"{area}_version", "")
         if version and not VERSION.fullmatch(version):
@@ -219,21 +210,16 @@ def value_problems(settings: Mapping[str, str]) -> list[Problem]:
 
 def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) -> list[Problem]:
     """What is wrong with the values of a `hitlSession`."""
-    problems = []
-    inboxes = inboxes_of(settings)
-    assignees = listed(settings, "assignee_id", "allowed_assignees")
-    for key, what, allowed in (
-        ("inboxId", "inbox", inboxes),
-        ("assigneeId", "assignee", assignees),
-    ):
-        if session.get(key) is not None and str(session[key]) not in allowed:
-            must = f"one of {', '.join(allowed)}" if allowed else "left out: none is allowed here"
-            problems.append(Problem(f"hitlSession.{key}", f"The {what} must be {must}."))
+    assignees = ids_in(settings, "assignee_id", "allowed_assignees")
+    problems = [
+        *not_allowed(session, "inboxId", "inbox", inboxes_of(settings)),
+        *not_allowed(session, "assigneeId", "assignee", assignees),
+    ]
     priority = session.get("priority")
     if priority is not None and str(priority).upper() not in PRIORITIES:
         text = f"The priority must be one of {', '.join(PRIORITIES)}."
         problems.append(Problem("hitlSession.priority", text))
-    if session.get("ticket") is not None and not _is_flat(session["ticket"]):
+    if session.get("ticket") is not None and not is_flat(session["ticket"]):
         text = "An object of ticket properties: internal names with texts, numbers or true/false."
         problems.append(Problem("hitlSession.ticket", text))
     return problems
@@ -245,13 +231,6 @@ def ticket_properties(session: Mapping[str, Any]) -> JsonObject:
     if session.get("priority"):
         properties["hs_ticket_priority"] = str(session["priority"]).upper()
     return properties
-
-
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(one, str | int | float | bool)
-        for name, one in value.items()
-    )
 
 
 def checklist(webhook_url: str, settings: Mapping[str, str]) -> list[ChecklistItem]:

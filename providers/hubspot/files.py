@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 
-from providers.base import Connection, Journal
-from providers.errors import Gone, Permanent, ProviderError
-from providers.http import error_for_status
-from providers.hubspot.api import HubSpotApi, parsed, repeatable, segment
+from providers.base import Connection, Journal, repeatable
+from providers.errors import Gone, Permanent
+from providers.http import error_for_status, segment
+from providers.hubspot.api import HubSpotApi, parsed
 from providers.hubspot.declaration import MAX_FILE_BYTES
 from providers.hubspot.events import FILE_MARK
 from providers.hubspot.models import File, SignedUrl
+from providers.media import fetched
 from providers.render import MediaPiece
 from providers.types import JsonObject
 
@@ -39,20 +40,12 @@ class FileStore:
         return {"type": "FILE", "fileId": file_id, "fileUsageType": usage}
 
     def _upload(self, piece: MediaPiece) -> str:
-        if not piece.url.startswith(("https://", "http://")):
+        file = fetched(self._connection, piece, max_bytes=MAX_FILE_BYTES)
+        if not file:
             return ""
-        try:
-            source = self._api.download(piece.url, MAX_FILE_BYTES)
-        except ProviderError:
-            return ""
-        if not source.ok:
-            return ""
-        kind = source.headers.get("Content-Type", "").partition(";")[0].strip()
-        vague = kind in ("", "application/octet-stream", "text/plain")
-        upload = (piece.filename, source.content, piece.mime_type if vague else kind)
         data = {"folderPath": FOLDER, "fileName": piece.filename, "options": OPTIONS}
         try:
-            answer = self._api.call("POST", "files", data=data, files={"file": upload})
+            answer = self._api.call("POST", "files", data=data, files={"file": file})
         except Permanent:
             return ""
         return parsed(File, answer).id
@@ -71,5 +64,4 @@ class FileStore:
         if not file.ok:
             said = f"HubSpot's file can't be read ({file.status})."
             raise error_for_status(file.status, said, safe=True)
-        kind = file.headers.get("Content-Type", "").partition(";")[0].strip()
-        return file.content, kind or "application/octet-stream"
+        return file.content, file.media_type or "application/octet-stream"

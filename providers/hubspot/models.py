@@ -9,30 +9,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from providers.types import storable
+from providers.values import ListOf, Text, number_or_text
+
 AGENT = re.compile(r"A-[A-Za-z0-9]{1,60}")
 LATEST = 2**42  # milliseconds; the year 2109
 ID_PATTERN = "^[!-~]"  # printable ASCII without spaces; what is in an id is nowhere documented
 
 
-def _text(value: Any) -> Any:
-    """A text that any database and UTF-8 can hold; null counts as empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _loose_text(value: Any) -> str:
+def _loose_text(value: Any) -> Any:
     """The text, if it is one: some fields are now a text, now an object."""
-    return _text(value) if isinstance(value, str) else ""
-
-
-def _id(value: Any) -> Any:
-    """Ids are numbers in one place and texts in the next."""
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return storable(value) if isinstance(value, str) else ""
 
 
 def _moment(value: Any) -> datetime | None:
@@ -48,18 +35,17 @@ def _moment(value: Any) -> datetime | None:
         return None
 
 
-def _list(value: Any) -> Any:
-    return [] if value is None else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
 LooseText = Annotated[str, BeforeValidator(_loose_text)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Id = Annotated[
-    str, BeforeValidator(_id), StringConstraints(max_length=100, pattern=ID_PATTERN + "+$")
+    str,
+    BeforeValidator(number_or_text),
+    StringConstraints(max_length=100, pattern=ID_PATTERN + "+$"),
 ]
 OptionalId = Annotated[
-    str, BeforeValidator(_id), StringConstraints(max_length=100, pattern=ID_PATTERN + "*$")
+    str,
+    BeforeValidator(number_or_text),
+    StringConstraints(max_length=100, pattern=ID_PATTERN + "*$"),
 ]
 
 
@@ -108,11 +94,11 @@ class Message(Model):
     created_at: Moment = None
     created_by: Text = ""
     direction: LooseText = ""
-    senders: Annotated[list[Party], BeforeValidator(_list)] = []
+    senders: ListOf[Party] = []
     text: Text = ""
     rich_text: Text = ""
     truncation_status: LooseText = ""
-    attachments: Annotated[list[Attachment], BeforeValidator(_list)] = []
+    attachments: ListOf[Attachment] = []
     assigned_to: Text = ""
     new_status: LooseText = ""
 
@@ -169,7 +155,7 @@ class TokenInfo(BaseModel):
     app_id: OptionalId = ""
     hub_domain: Text = ""
     user: Text = ""
-    scopes: Annotated[list[Text], BeforeValidator(_list)] = []
+    scopes: ListOf[Text] = []
 
 
 class Inbox(Model):

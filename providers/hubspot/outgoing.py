@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.base import Connection, Journal
+from providers.base import Connection, Journal, repeatable
 from providers.errors import Gone, Misconfigured, Permanent, Retry
+from providers.html import paragraph
+from providers.http import segment
 from providers.hubspot import texts
-from providers.hubspot.api import AlreadyThere, HubSpotApi, iso, repeatable, segment
+from providers.hubspot.api import AlreadyThere, HubSpotApi, iso
 from providers.hubspot.declaration import actor_of, inboxes_of, ticket_properties
 from providers.hubspot.files import FileStore
 from providers.hubspot.models import Message
 from providers.hubspot.threads import Threads
-from providers.render import MediaPiece, Piece, TextPiece, pieces
+from providers.render import MediaPiece, pieces, readings
+from providers.texts import opening_words
 from providers.types import (
     JsonObject,
     OpenedTicket,
@@ -98,7 +101,7 @@ class Outgoing:
 
     def _start(self, request: OpenRequest, place: JsonObject, journal: Journal) -> JsonObject:
         """The thread. An address that HubSpot refuses becomes an opaque id: the person counts."""
-        words, sender = texts.opening_words(request), sender_of(request.person)
+        words, sender = opening_words(request, texts.TEXT_LIMIT), sender_of(request.person)
         key = f"{request.conversation_id}:{journal.key}:thread"
         try:
             return self._start_as(sender, words, key, request, place)
@@ -185,13 +188,13 @@ class Outgoing:
                 file = self._files.upload(piece, journal, f"file-{index}")
             known, step = {*ticket.known_ids, *sent}, f"piece-{index}"
             if message.author == "bot":
-                text = f"{message.author_name} (bot): {_words(piece)[-1]}"
+                text = f"{message.author_name} (bot): {readings(piece)[-1]}"
                 # The API's guide and its description disagree on comments' files: link as well.
                 files = [{"type": "FILE", "fileId": file["fileId"]}] if file else []
                 id_ = self._comment(ticket.remote_id, text, journal, step, known, files)
             else:
                 spoken = Spoken(
-                    words=_words(piece) if file else _words(piece)[-1:],
+                    words=readings(piece) if file else readings(piece)[-1:],
                     attachments=[file] if file else _place_of(message) if index == 0 else [],
                     # Later pieces get later times, since HubSpot sorts by them.
                     at=message.created_at + timedelta(milliseconds=index),
@@ -245,7 +248,7 @@ class Outgoing:
             "integrationThreadId": state["thread"],
             "integrationIdempotencyId": key,
             "text": text,
-            "richText": texts.html(text),
+            "richText": paragraph(text),
             "senders": [{"name": name, "deliveryIdentifier": state["sender"]}],
             "recipients": [{"deliveryIdentifier": state["recipient"]}],
             "attachments": [],
@@ -274,7 +277,7 @@ class Outgoing:
         body = {
             "type": "COMMENT",
             "text": text,
-            "richText": texts.html(text),
+            "richText": paragraph(text),
             "attachments": attachments,
         }
 
@@ -309,13 +312,6 @@ def sender_of(person: Person) -> JsonObject:
     if person.phone:
         return {"type": "HS_PHONE_NUMBER", "value": person.phone}
     return {"type": OPAQUE, "value": person.id}
-
-
-def _words(piece: Piece) -> list[str]:
-    """How the piece may read in HubSpot; the last one needs no file."""
-    if isinstance(piece, TextPiece):
-        return [piece.text]
-    return [piece.title or piece.filename, piece.fallback]
 
 
 def _place_of(message: OutgoingMessage) -> list[JsonObject]:

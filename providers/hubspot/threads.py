@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from providers.base import Connection
 from providers.errors import Gone
-from providers.hubspot import events, texts
-from providers.hubspot.api import PAGE, HubSpotApi, iso, segment
+from providers.http import segment
+from providers.hubspot import events
+from providers.hubspot.api import PAGE, HubSpotApi, iso
 from providers.hubspot.models import Content, Message, Thread
+from providers.texts import same_words
 from providers.types import InboundEvent, JsonObject, Ticket
 
 SKEW = timedelta(seconds=60)  # how far HubSpot's clock and ours may be apart
@@ -78,7 +80,7 @@ class Threads:
             else:
                 ours = message.type == "MESSAGE" and message.direction == "INCOMING"
             recent = message.created_at is None or message.created_at >= since - SKEW
-            alike = any(texts.same_words(message.text, text) for text in words)
+            alike = any(same_words(message.text, text) for text in words)
             if ours and recent and alike and message.id not in known:
                 return message.id
         return ""
@@ -98,6 +100,6 @@ class Threads:
             if recent and thread.original_channel_account_id == account_id:
                 for message in events.in_order(self.messages(thread.id)):
                     by = [party.address for party in message.senders]
-                    if sender["value"] in by and texts.same_words(message.text, words):
+                    if sender["value"] in by and same_words(message.text, words):
                         return thread.id, message.id
         return "", ""

@@ -13,9 +13,9 @@ from typing import Any
 
 from providers.base import Connection, Journal, OAuthStart, Provider, TokenGrant
 from providers.errors import Misconfigured, Reconnect
-from providers.http import error_for_status
+from providers.http import error_for_status, segment
 from providers.intercom import events
-from providers.intercom.api import API_HOSTS, APP_HOSTS, IntercomApi, parsed, region_of, segment
+from providers.intercom.api import API_HOSTS, APP_HOSTS, IntercomApi, parsed, region_of
 from providers.intercom.declaration import (
     CREDENTIALS,
     SETTINGS,

@@ -8,15 +8,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
 from providers.base import Connection
 from providers.errors import Gone, Misconfigured, Permanent, ProviderError, Reconnect, Unavailable
-from providers.http import SAFE_METHODS, Response, error_for_status, retry_after
+from providers.http import SAFE_METHODS, Response, error_for_status, retry_after, segment
 from providers.intercom.models import ApiError, ApiErrors, Conversation
 
 VERSION = "2.16"
@@ -161,15 +159,6 @@ def _detail(answer: Response, what: str) -> str:
     error = first_error(answer)
     about = [str(answer.status), error.code, f"field {error.field}" if error.field else ""]
     return f"Intercom {what} ({', '.join(filter(None, about))})."
-
-
-def segment(value: str) -> str:
-    """An id as one part of a path."""
-    return quote(value, safe="")
-
-
-def repeatable(_since: datetime) -> None:
-    """`find` of a step that does no harm when it is done twice."""
 
 
 def canonical_contact(answer: Response) -> str:

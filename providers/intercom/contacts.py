@@ -9,13 +9,12 @@ import re
 from typing import Any
 
 from providers.errors import Permanent, Retry
-from providers.http import Response
+from providers.http import Response, segment
 from providers.intercom.api import (
     IntercomApi,
     canonical_contact,
     first_error,
     parsed,
-    segment,
 )
 from providers.intercom.models import Contact, Contacts
 from providers.types import Person

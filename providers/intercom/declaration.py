@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from providers.checks import ids_in, is_flat, not_allowed, wrong_ids
 from providers.types import ChecklistItem, Field, Problem
 
 HUB = "https://app.intercom.com/a/apps/_/developer-hub"
@@ -85,8 +86,7 @@ CREDENTIALS = (
 
 def allowed_teams(settings: Mapping[str, str]) -> list[str]:
     """The ids of the teams that a bot may choose among."""
-    listed = [settings.get("team_id", ""), *settings.get("allowed_teams", "").split(",")]
-    return [team.strip() for team in listed if team.strip()]
+    return ids_in(settings, "team_id", "allowed_teams")
 
 
 def value_problems(settings: Mapping[str, str], credentials: Mapping[str, str]) -> list[Problem]:
@@ -99,26 +99,20 @@ def value_problems(settings: Mapping[str, str], credentials: Mapping[str, str]) 
                 "Enter the access token of your own app, or the client ID to connect by OAuth.",
             )
         )
-    problems += [
-        Problem(name, "This is Intercom's id: a number.")
-        for name in ("team_id", "assignee_id", "admin_id")
-        if settings.get(name) and not settings[name].isdigit()
-    ]
-    if not all(team.isdigit() for team in allowed_teams({**settings, "team_id": ""})):
-        problems.append(Problem("allowed_teams", "These are Intercom's ids: numbers and commas."))
+    problems += wrong_ids(
+        settings,
+        "Intercom",
+        single=("team_id", "assignee_id", "admin_id"),
+        several=("allowed_teams",),
+    )
     return problems
 
 
 def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) -> list[Problem]:
     """What is wrong with the values of a `hitlSession`."""
-    problems = []
-    if session.get("teamId") is not None:
-        teams = allowed_teams(settings)
-        if str(session["teamId"]) not in teams:
-            allowed = f"one of {', '.join(teams)}" if teams else "left out: no team is allowed here"
-            problems.append(Problem("hitlSession.teamId", f"The team must be {allowed}."))
+    problems = not_allowed(session, "teamId", "team", allowed_teams(settings))
     attributes = session.get("attributes")
-    if attributes is not None and not _is_flat(attributes):
+    if attributes is not None and not is_flat(attributes):
         problems.append(
             Problem(
                 "hitlSession.attributes",
@@ -126,13 +120,6 @@ def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) ->
             )
         )
     return problems
-
-
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(one, str | int | float | bool)
-        for name, one in value.items()
-    )
 
 
 def checklist(webhook_url: str, settings: Mapping[str, str]) -> list[ChecklistItem]:

@@ -7,14 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-
-def _text(value: Any) -> Any:
-    """A text that any database and UTF-8 can hold; null counts as empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+from providers.values import ListOf, Text
 
 
 def _moment(value: Any) -> Any:
@@ -31,11 +24,6 @@ def _reference_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
-def _list(value: Any) -> Any:
-    return [] if value is None else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Id = Annotated[
     str,
@@ -99,7 +87,7 @@ class Part(Model):
     body: Text = ""
     author: Author = Author()
     assigned_to: Reference | None = None
-    attachments: Annotated[list[Attachment], BeforeValidator(_list)] = []
+    attachments: ListOf[Attachment] = []
     redacted: bool | None = False
     app_package_code: Text = ""  # filled for what was made by API
 
@@ -119,7 +107,7 @@ class Conversation(Model):
     created_at: Moment | None = None
     updated_at: Moment | None = None
     source: Source | None = None
-    parts: Annotated[list[Part], BeforeValidator(_list)] = Field(
+    parts: ListOf[Part] = Field(
         [], validation_alias=AliasPath("conversation_parts", "conversation_parts")
     )
 
@@ -185,7 +173,7 @@ class Me(Admin):
 class Team(Model):
     id: Id
     name: Text = ""
-    admin_ids: Annotated[list[OptionalId], BeforeValidator(_list)] = []
+    admin_ids: ListOf[OptionalId] = []
 
 
 class Teams(Model):

@@ -8,20 +8,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from providers.base import Connection, Journal
+from providers.base import Connection, Journal, repeatable
 from providers.errors import Gone, Permanent, Retry
-from providers.http import Response
+from providers.http import Response, segment
 from providers.intercom import texts
 from providers.intercom.api import (
     IntercomApi,
     canonical_contact,
     parsed,
-    repeatable,
-    segment,
 )
 from providers.intercom.contacts import ContactBook
 from providers.intercom.models import Conversation, Conversations, Message
 from providers.intercom.speaking import SKEW, Speaker
+from providers.texts import opening_words
 from providers.types import OpenedTicket, OpenRequest
 
 logger = logging.getLogger(__name__)
@@ -73,14 +72,14 @@ class Opener:
 
     def _post_conversation(self, request: OpenRequest, contact_id: str) -> Response:
         sender = {"type": "user", "id": contact_id}
-        body = {"from": sender, "body": texts.opening_words(request)}
+        body = {"from": sender, "body": opening_words(request, texts.TEXT_LIMIT)}
         return self._api.call("POST", "/conversations", json=body, allow=(404, 410))
 
     def _find_started(
         self, request: OpenRequest, contact_id: str, since: datetime
     ) -> Mapping[str, str] | None:
         """The conversation that an attempt since then made; Retry while the search may lag."""
-        words = texts.opening_words(request)
+        words = opening_words(request, texts.TEXT_LIMIT)
         earlier = request.contact.get("conversation")
         for one in filter(None, dict.fromkeys([contact_id, self._book.find(request.person.id)])):
             for found in self._search(one, since - SKEW):

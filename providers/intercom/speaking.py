@@ -8,20 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.base import Connection, Journal
-from providers.errors import Gone, Misconfigured, Permanent, ProviderError
-from providers.http import Response
+from providers.errors import Gone, Misconfigured, Permanent
+from providers.html import paragraph
+from providers.http import Response, segment
 from providers.intercom import texts
 from providers.intercom.api import (
     IntercomApi,
     MissingAssignee,
     canonical_contact,
     parsed,
-    segment,
 )
 from providers.intercom.contacts import ContactBook
 from providers.intercom.events import in_order
 from providers.intercom.models import Conversation, Me
-from providers.render import MediaPiece, Piece, TextPiece, pieces
+from providers.media import Upload, fetched
+from providers.render import Piece, TextPiece, pieces, readings
 from providers.types import OutgoingMessage, Person, Sent, Ticket
 
 SKEW = timedelta(seconds=60)  # how far Intercom's clock and ours may be apart
@@ -66,7 +67,7 @@ class Speaker:
         known: Collection[str],
     ) -> Mapping[str, str]:
         """One piece in the customer's name; the part's id, and the contact it is from by now."""
-        words = _words(piece)
+        words = readings(piece)
 
         def do() -> Mapping[str, str]:
             body = self._content(piece)
@@ -111,31 +112,11 @@ class Speaker:
         """The text or the file of a reply. Images by address; Intercom takes no others so."""
         if isinstance(piece, TextPiece):
             return {"body": piece.text}
-        caption = piece.title or piece.filename
-        if not piece.url.startswith(("https://", "http://")):
-            return {"body": piece.fallback}
-        if piece.kind == "image":
+        caption, link = piece.title or piece.filename, {"body": piece.fallback}
+        if piece.kind == "image" and piece.is_fetchable:
             return {"body": caption, "attachment_urls": [piece.url]}
-        upload = self._fetch(piece)
-        return (
-            {"body": caption, "attachment_files": [upload]} if upload else {"body": piece.fallback}
-        )
-
-    def _fetch(self, piece: MediaPiece) -> Mapping[str, str] | None:
-        """The file as Intercom takes it; None if it can't be had or is too large."""
-        try:
-            answer = self._connection.http.request("GET", piece.url)
-        except ProviderError:
-            return None
-        if not answer.ok:
-            return None
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        vague = kind in ("", "application/octet-stream", "text/plain")
-        return {
-            "name": piece.filename,
-            "content_type": piece.mime_type if vague else kind,
-            "data": base64.b64encode(answer.content).decode(),
-        }
+        file = fetched(self._connection, piece)
+        return {"body": caption, "attachment_files": [_attachment(file)]} if file else link
 
     # --- as the acting teammate ---------------------------------------------------------------
 
@@ -151,7 +132,7 @@ class Speaker:
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal, step: str) -> None:
         """A private note."""
         admin_id = self.acting_admin(ticket.state)
-        body = {"body": texts.note(text)}
+        body = {"body": paragraph(text)}
         self.note(ticket.remote_id, body, admin_id, journal, step, ticket.known_ids)
 
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
@@ -188,7 +169,7 @@ class Speaker:
     def _as_note(self, piece: Piece, author: str) -> Body:
         """The bot's words: the agent sees them as a note, they are never the customer's."""
         content = self._content(piece)
-        return content | {"body": texts.note(f"{author} (bot): {content['body']}")}
+        return content | {"body": paragraph(f"{author} (bot): {content['body']}")}
 
     def note(
         self,
@@ -218,11 +199,10 @@ class Speaker:
         return journal.once(step, do, find)
 
 
-def _words(piece: Piece) -> list[str]:
-    """How the piece may read in Intercom; the last one needs no file."""
-    if isinstance(piece, TextPiece):
-        return [piece.text]
-    return [piece.title or piece.filename, piece.fallback]
+def _attachment(file: Upload) -> Mapping[str, str]:
+    """The file as Intercom takes it."""
+    name, content, kind = file
+    return {"name": name, "content_type": kind, "data": base64.b64encode(content).decode()}
 
 
 def _own_part(

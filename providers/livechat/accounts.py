@@ -14,7 +14,7 @@ from providers.livechat.api import LiveChatApi, parsed
 from providers.livechat.errors import api_error
 from providers.livechat.models import Grant, TokenInfo
 
-# Not `unauthorized_client`: LiveChat says that of refresh tokens and codes that it does not find, too.
+# Not `unauthorized_client`: LiveChat also says that of refresh tokens and codes it does not find.
 WRONG_APP = frozenset({"invalid_client"})
 
 

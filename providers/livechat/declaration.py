@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from providers.checks import ids_in, is_flat, not_allowed, wrong_ids
 from providers.types import ChecklistItem, Field, OpenRequest, Problem
 
 CONSOLE = "https://platform.text.com/console/apps"
@@ -105,8 +106,7 @@ def account_of(agent_token: str) -> str:
 
 def allowed_groups(settings: Mapping[str, str]) -> list[str]:
     """The ids of the groups that a bot may choose among."""
-    listed = [settings.get("group_id", ""), *settings.get("allowed_groups", "").split(",")]
-    return [group.strip() for group in listed if group.strip()]
+    return ids_in(settings, "group_id", "allowed_groups")
 
 
 def groups_of(session: Mapping[str, Any], settings: Mapping[str, str]) -> list[int]:
@@ -139,23 +139,16 @@ def value_problems(settings: Mapping[str, str], credentials: Mapping[str, str]) 
                 "Enter the client secret to connect by OAuth, or a personal access token.",
             )
         )
-    if not all(group.isdigit() for group in allowed_groups({**settings, "allowed_groups": ""})):
-        problems.append(Problem("group_id", "This is LiveChat's id: a number."))
-    if not all(group.isdigit() for group in allowed_groups({**settings, "group_id": ""})):
-        problems.append(Problem("allowed_groups", "These are LiveChat's ids: numbers and commas."))
+    trimmed = {**settings, "group_id": settings.get("group_id", "").strip()}
+    problems += wrong_ids(trimmed, "LiveChat", single=("group_id",), several=("allowed_groups",))
     return problems
 
 
 def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) -> list[Problem]:
     """What is wrong with the values of a `hitlSession`."""
-    problems = []
-    if session.get("groupId") is not None:
-        groups = allowed_groups(settings)
-        if str(session["groupId"]) not in groups:
-            allowed = f"one of {', '.join(groups)}" if groups else "left out: none is allowed here"
-            problems.append(Problem("hitlSession.groupId", f"The group must be {allowed}."))
+    problems = not_allowed(session, "groupId", "group", allowed_groups(settings))
     fields = session.get("sessionFields")
-    if fields is not None and not _is_flat(fields):
+    if fields is not None and not (is_flat(fields) and len(fields) <= MAX_FIELDS - 2):
         problems.append(
             Problem(
                 "hitlSession.sessionFields",
@@ -163,14 +156,6 @@ def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) ->
             )
         )
     return problems
-
-
-def _is_flat(value: Any) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and len(value) <= MAX_FIELDS - 2
-        and all(isinstance(one, str | int | float | bool) for one in value.values())
-    )
 
 
 def checklist(settings: Mapping[str, str]) -> list[ChecklistItem]:

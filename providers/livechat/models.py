@@ -6,21 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from providers.values import TupleOf, number_or_text
 
-def _text(value: Any) -> str:
-    """Ids and names come as texts, groups' ids as numbers; null is nothing."""
-    if value is None:
-        return ""
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError("neither a text nor a number")
-
-
-def _list(value: Any) -> Any:
-    return [] if value is None else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(number_or_text)]  # groups' ids are numbers
 
 
 class _Model(BaseModel):
@@ -46,7 +34,7 @@ class Element(_Model):
     title: Text = ""
     subtitle: Text = ""
     image: Image | None = None
-    buttons: Annotated[tuple[Button, ...], BeforeValidator(_list)] = ()
+    buttons: TupleOf[Button] = ()
 
 
 class Event(_Model):
@@ -63,7 +51,7 @@ class Event(_Model):
     url: Text = ""
     name: Text = ""
     content_type: Text = ""
-    elements: Annotated[tuple[Element, ...], BeforeValidator(_list)] = ()
+    elements: TupleOf[Element] = ()
 
 
 class User(_Model):
@@ -79,7 +67,7 @@ class User(_Model):
 
 
 class Access(_Model):
-    group_ids: Annotated[tuple[int, ...], BeforeValidator(_list)] = ()
+    group_ids: TupleOf[int] = ()
 
 
 class Thread(_Model):
@@ -87,8 +75,8 @@ class Thread(_Model):
 
     id: Text = ""
     active: bool = True
-    user_ids: Annotated[tuple[Text, ...], BeforeValidator(_list)] = ()
-    events: Annotated[tuple[Event, ...], BeforeValidator(_list)] = ()
+    user_ids: TupleOf[Text] = ()
+    events: TupleOf[Event] = ()
     access: Access | None = None
 
 
@@ -96,7 +84,7 @@ class Chat(_Model):
     """A chat with one of its threads."""
 
     id: Text
-    users: Annotated[tuple[User, ...], BeforeValidator(_list)] = ()
+    users: TupleOf[User] = ()
     thread: Thread = Thread()
     access: Access | None = None
 
@@ -117,7 +105,7 @@ class ChatSummary(_Model):
 
 
 class ChatSummaries(_Model):
-    chats_summary: Annotated[tuple[ChatSummary, ...], BeforeValidator(_list)] = ()
+    chats_summary: TupleOf[ChatSummary] = ()
 
 
 class Entered(_Model):
@@ -125,7 +113,7 @@ class Entered(_Model):
 
     chat_id: Text = ""
     thread_id: Text
-    event_ids: Annotated[tuple[Text, ...], BeforeValidator(_list)] = ()
+    event_ids: TupleOf[Text] = ()
 
 
 class SentEvent(_Model):
@@ -201,8 +189,8 @@ class ErrorAnswer(_Model):
 
 
 class Transferred(_Model):
-    group_ids: Annotated[tuple[int, ...], BeforeValidator(_list)] = ()
-    agent_ids: Annotated[tuple[Text, ...], BeforeValidator(_list)] = ()
+    group_ids: TupleOf[int] = ()
+    agent_ids: TupleOf[Text] = ()
 
 
 class Queue(_Model):

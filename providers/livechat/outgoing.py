@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from providers.base import Connection, Journal
-from providers.errors import Gone, Misconfigured, Permanent, ProviderError
+from providers.base import Connection, Journal, repeatable
+from providers.errors import Gone, Misconfigured, Permanent
 from providers.livechat import texts
 from providers.livechat.api import LiveChatApi, parsed
 from providers.livechat.chats import Body, Chats, Place
@@ -16,6 +16,7 @@ from providers.livechat.customers import Customer, Customers
 from providers.livechat.declaration import groups_of, session_fields
 from providers.livechat.errors import ChatInactive, IdentityLost, Refused
 from providers.livechat.models import Chat, SentEvent, Upload
+from providers.media import fetched
 from providers.render import MediaPiece, Piece, TextPiece, pieces
 from providers.types import OpenedTicket, OpenRequest, OutgoingMessage, Sent, Ticket
 
@@ -40,7 +41,7 @@ class Outgoing:
         who = self._customers.known_or_new(request.contact, journal)
         groups = groups_of(request.session, self._connection.settings)
         fields = session_fields(request)
-        journal.once("details", lambda: self._describe(who, request, fields), _again)
+        journal.once("details", lambda: self._describe(who, request, fields), repeatable)
         first, *rest = texts.briefing(request)
         entered = self._deliver(who, Place(), groups, first, journal, "chat")
         remote_id = entered["chat"]
@@ -79,7 +80,7 @@ class Outgoing:
         """Where the chat is known to be elsewhere: nobody in the group took chats."""
         chat_id, where = entered["chat"], set(entered["groups"])
         if groups and where and not set(groups) <= where:
-            journal.once(step, lambda: self._queue(chat_id, groups), _again)
+            journal.once(step, lambda: self._queue(chat_id, groups), repeatable)
 
     def _queue(self, chat_id: str, groups: list[int]) -> str:
         """Move the chat to the group, in its queue if nobody is free.
@@ -114,7 +115,7 @@ class Outgoing:
             if done["thread"] and done["thread"] not in threads:
                 threads.append(done["thread"])
                 fields = ticket.state.get("fields") or []
-                journal.once(f"fields-{index}", lambda f=fields: self._repeat(who, f), _again)  # type: ignore[misc]
+                journal.once(f"fields-{index}", lambda f=fields: self._repeat(who, f), repeatable)  # type: ignore[misc]
                 self._into_group(done, groups, journal, f"queue-{index}")
         resumed = threads != list(ticket.state.get("threads") or [])
         return Sent(
@@ -170,19 +171,11 @@ class Outgoing:
 
     def _upload(self, who: Customer, piece: MediaPiece) -> str:
         """The uploaded file's address; empty if it can't be had, is too large or refused."""
-        if not piece.url.startswith(("https://", "http://")):
+        file = fetched(self._connection, piece, max_bytes=MAX_FILE)
+        if not file:
             return ""
         try:
-            file = self._connection.http.request("GET", piece.url, max_bytes=MAX_FILE)
-        except ProviderError:
-            return ""
-        if not file.ok:
-            return ""
-        kind = file.headers.get("Content-Type", "").partition(";")[0].strip()
-        vague = kind in ("", "application/octet-stream", "text/plain")
-        upload = {"file": (piece.filename, file.content, piece.mime_type if vague else kind)}
-        try:
-            return parsed(Upload, self._api.customer(who, "upload_file", files=upload)).url
+            return parsed(Upload, self._api.customer(who, "upload_file", files={"file": file})).url
         except Permanent:
             return ""
 
@@ -195,13 +188,13 @@ class Outgoing:
         try:
             who = self._customers.of(ticket.contact)
             if note:
-                journal.once("note", lambda: self._say_goodbye(who, ticket, note), _again)
+                journal.once("note", lambda: self._say_goodbye(who, ticket, note), repeatable)
             journal.once(
                 "close", lambda: self._deactivate(who, ticket), lambda _: self._closed(who, ticket)
             )
         except IdentityLost:
             body = {"id": ticket.remote_id, "ignore_requester_presence": True}
-            journal.once("close-as-agent", lambda: self._as_agent_close(body), _again)
+            journal.once("close-as-agent", lambda: self._as_agent_close(body), repeatable)
         except Gone:
             return
 
@@ -261,10 +254,6 @@ class Outgoing:
     def _noted(self, chat_id: str, custom_id: str) -> str | None:
         chat = parsed(Chat, self._api.agent("get_chat", {"chat_id": chat_id}))
         return next((e.id for e in chat.thread.events if e.custom_id == custom_id), None)
-
-
-def _again(_since: datetime) -> None:
-    """`find` of a step that does no harm when it is done twice."""
 
 
 def _pieces(message: OutgoingMessage) -> Iterator[Piece]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from providers.render import split_text
+from providers.texts import about_matter, about_person, said, said_at
 from providers.types import OpenRequest
 
 MAX_BYTES = 16_000  # of UTF-8; LiveChat says 16 KB
@@ -24,21 +23,12 @@ def bot_line(name: str) -> str:
 
 def briefing(request: OpenRequest) -> list[str]:
     """The chat's first texts: the matter, the person, the whole transcript."""
-    person = request.person
-    known = [
-        ("Subject", request.title),
-        ("Description", request.description),
-        ("Name", person.name),
-        ("E-mail", person.email),
-        ("Phone", person.phone),
-    ]
-    lines = [f"{label}: {text}" for label, text in known if text]
+    known = [*about_matter(request), *about_person(request.person)]
+    lines = [f"{label}: {text}" for label, text in known]
     if request.transcript:
         lines += ["", "Conversation with the chatbot so far:"]
     for line in request.transcript:
-        when = f" ({line.created_at.astimezone(UTC):%H:%M} UTC)" if line.created_at else ""
         who = f"{line.author_name} (bot)" if line.author == "bot" else line.author_name
-        media = line.media_url if line.media_url not in line.text else ""
-        lines.append(f"{who}{when}: " + "\n".join(filter(None, [line.text, media])))
+        lines.append(f"{who}{said_at(line)}: {said(line)}")
     text = "\n".join(lines).strip() or "The customer would like to talk to a person."
     return split_text(text, limit_for(text))

@@ -197,8 +197,8 @@ def storable(value: Any) -> Any:
 
 
 def dump_event(event: InboundEvent) -> JsonObject:
-    """The event as a JSON object that can be stored and that `load_event` reads back."""
-    dumped: JsonObject = storable(_EVENT.dump_python(event, mode="json"))
+    """The event as a JSON object that `load_event` reads back (`storable`, before it is stored)."""
+    dumped: JsonObject = _EVENT.dump_python(event, mode="json")
     return dumped
 
 

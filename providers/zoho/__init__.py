@@ -11,6 +11,7 @@ from typing import Any
 
 from providers.base import Connection, Journal, OAuthStart, Provider, TokenGrant
 from providers.errors import Gone, Misconfigured, Permanent, ProviderError
+from providers.http import segment
 from providers.types import (
     Account,
     Agent,
@@ -28,7 +29,7 @@ from providers.types import (
     WebhookTrust,
 )
 from providers.zoho import chat, events, hooks, oauth
-from providers.zoho.api import NotPermitted, ZohoApi, listed, segment
+from providers.zoho.api import NotPermitted, ZohoApi, listed
 from providers.zoho.declaration import (
     CONSOLE,
     CREDENTIALS,
@@ -242,8 +243,7 @@ class Zoho(Provider):
         answer = self._api.v2(
             "GET", f"/conversations/{path}", max_bytes=MAX_FILE, timeout=FILE_TIMEOUT
         )
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        return answer.content, kind or "application/octet-stream"
+        return answer.content, answer.media_type or "application/octet-stream"
 
     @property
     def _attachments_under(self) -> str:

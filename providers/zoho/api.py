@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,7 +22,14 @@ from providers.errors import (
     Reconnect,
     Unavailable,
 )
-from providers.http import READ_TIMEOUT, SAFE_METHODS, Response, error_for_status, retry_after
+from providers.http import (
+    READ_TIMEOUT,
+    SAFE_METHODS,
+    Response,
+    error_for_status,
+    retry_after,
+    segment,
+)
 from providers.zoho.brake import BLOCKED, brake
 from providers.zoho.declaration import domain
 from providers.zoho.models import ApiError, Entity, Message, to_ms
@@ -286,11 +292,6 @@ def parsed(model: type[M], answer: Response) -> M:
     if not found:
         raise Unavailable("Zoho answered with something unexpected.", status=answer.status)
     return found[0]
-
-
-def segment(value: str) -> str:
-    """An id as one part of a path."""
-    return quote(value, safe="")
 
 
 def _number(message: Message) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from providers.checks import ids_in, is_flat, not_allowed, wrong_ids
 from providers.errors import Misconfigured
 from providers.types import Field, Problem
 
@@ -155,11 +156,7 @@ def domain(settings: Mapping[str, str]) -> str:
 
 def allowed_departments(settings: Mapping[str, str]) -> list[str]:
     """The ids of the departments that a bot may choose among, the usual one first."""
-    listed = [
-        settings.get("department_id", ""),
-        *settings.get("allowed_departments", "").split(","),
-    ]
-    return list(dict.fromkeys(one.strip() for one in listed if one.strip()))
+    return ids_in(settings, "department_id", "allowed_departments")
 
 
 def value_problems(settings: Mapping[str, str]) -> list[Problem]:
@@ -168,13 +165,12 @@ def value_problems(settings: Mapping[str, str]) -> list[Problem]:
     screen_name = settings.get("screen_name", "")
     if screen_name and not re.fullmatch(r"[\w.-]+", screen_name):
         problems.append(Problem("screen_name", "Only the name, not the whole address."))
-    problems += [
-        Problem(name, "This is Zoho's id: a number.")
-        for name in ("app_id", "department_id", "org_id")
-        if settings.get(name) and not settings[name].isdigit()
-    ]
-    if not all(one.isdigit() for one in allowed_departments({**settings, "department_id": ""})):
-        problems.append(Problem("allowed_departments", "These are Zoho's ids: numbers and commas."))
+    problems += wrong_ids(
+        settings,
+        "Zoho",
+        single=("app_id", "department_id", "org_id"),
+        several=("allowed_departments",),
+    )
     if settings.get("wait_time") and not _is_wait(settings["wait_time"]):
         problems.append(Problem("wait_time", f"A number of seconds, 1 to {LONGEST_WAIT}."))
     return problems
@@ -182,21 +178,13 @@ def value_problems(settings: Mapping[str, str]) -> list[Problem]:
 
 def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) -> list[Problem]:
     """What is wrong with the values of a `hitlSession`."""
-    problems = []
-    department = session.get("departmentId")
-    if department is not None:
-        departments = allowed_departments(settings)
-        if str(department) not in departments:
-            what = (
-                f"one of {', '.join(departments)}" if departments else "left out: none is allowed"
-            )
-            problems.append(Problem("hitlSession.departmentId", f"The department must be {what}."))
+    problems = not_allowed(session, "departmentId", "department", allowed_departments(settings))
     if session.get("waitTime") is not None and not _is_wait(session["waitTime"]):
         problems.append(
             Problem("hitlSession.waitTime", f"A number of seconds, 1 to {LONGEST_WAIT}.")
         )
     info = session.get("customerInfo")
-    if info is not None and not _is_flat(info):
+    if info is not None and not is_flat(info):
         problems.append(
             Problem(
                 "hitlSession.customerInfo",
@@ -209,10 +197,3 @@ def session_problems(session: Mapping[str, Any], settings: Mapping[str, str]) ->
 def _is_wait(value: Any) -> bool:
     digits = str(value)
     return not isinstance(value, bool) and digits.isdigit() and 1 <= int(digits) <= LONGEST_WAIT
-
-
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(one, str | int | float | bool)
-        for name, one in value.items()
-    )

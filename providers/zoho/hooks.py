@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 
 from providers.base import Connection
 from providers.errors import BadSignature, Gone, Misconfigured, Permanent
+from providers.http import segment
 from providers.types import WebhookRequest, WebhookTrust
-from providers.zoho.api import ZohoApi, listed, parsed, rows_of, segment
+from providers.zoho.api import ZohoApi, listed, parsed, rows_of
 from providers.zoho.declaration import WEBHOOK_EVENTS
 from providers.zoho.models import PublicKey, Webhook
 

@@ -12,21 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-
-def _text(value: Any) -> Any:
-    """A text that any database and UTF-8 can hold; null counts as empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+from providers.types import storable
+from providers.values import Text, clean_text, number_or_text
 
 
 def _loose_text(value: Any) -> Any:
     """Likewise, where nothing depends on it: anything but a text or a number is empty."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return _text(value) if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def _moment(value: Any) -> Any:
@@ -43,12 +37,6 @@ def _loose_moment(value: Any) -> Any:
         return _moment(value)
     except ValueError:
         return None
-
-
-def _id(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value)
 
 
 def _flag(value: Any) -> bool:
@@ -70,13 +58,13 @@ def to_ms(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
-Text = Annotated[str, BeforeValidator(_text)]
 LooseText = Annotated[str, BeforeValidator(_loose_text)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 LooseMoment = Annotated[datetime | None, BeforeValidator(_loose_moment)]
 Id = Annotated[
     str,
-    BeforeValidator(_id),
+    BeforeValidator(clean_text),
+    BeforeValidator(number_or_text),
     StringConstraints(max_length=150, pattern=r"^[^\s/]*$"),  # some Zoho ids hold a "%20"
 ]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -163,7 +151,7 @@ class Message(Model):
     @property
     def words(self) -> str:
         inner = self.message.get("text")
-        return self.text or (_text(inner) if isinstance(inner, str) else "")
+        return self.text or (storable(inner) if isinstance(inner, str) else "")
 
     @property
     def files(self) -> list[Mapping[str, Any]]:

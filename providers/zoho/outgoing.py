@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.base import Connection, Journal
-from providers.errors import Gone, Misconfigured, Permanent, ProviderError, RateLimited, Retry
-from providers.http import Response
+from providers.errors import Gone, Misconfigured, Permanent, Retry
+from providers.http import Response, segment
+from providers.media import fetched
 from providers.render import MediaPiece, Piece, pieces
 from providers.types import OpenedTicket, OpenRequest, OutgoingMessage, Sent, Ticket
 from providers.zoho import texts
@@ -20,7 +21,6 @@ from providers.zoho.api import (
     ZohoApi,
     listed,
     rows_of,
-    segment,
 )
 from providers.zoho.chat import attachments
 from providers.zoho.models import Entity, Message, Opened
@@ -162,36 +162,17 @@ class Outgoing:
     def _post(self, remote_id: str, body: Mapping[str, Any]) -> str:
         path = f"/conversations/{segment(remote_id)}/messages"
         media = body.get("media")
-        file = self._fetch(media) if media else None
-        if media and file:
+        file = media and fetched(self._connection, media, max_bytes=MAX_FILE, timeout=FILE_TIMEOUT)
+        if file and file[1]:  # of an empty file the link tells more
             form = {"comment": body["comment"]} if body.get("comment") else {}
-            files = {"file": (media.filename, *file)}
             try:
                 answer = self._api.visitor(
-                    "POST", path, files=files, data=form, timeout=FILE_TIMEOUT
+                    "POST", path, files={"file": file}, data=form, timeout=FILE_TIMEOUT
                 )
                 return _message_id(answer)
             except RefusedContent as error:
                 logger.info("zoho takes no such file: %s", error.code)
         return _message_id(self._api.visitor("POST", path, json={"text": body["text"]}))
-
-    def _fetch(self, piece: MediaPiece) -> tuple[bytes, str] | None:
-        """The file and its MIME type; None if it can't be had or is too large."""
-        if not piece.url.startswith(("https://", "http://")):
-            return None
-        try:
-            answer = self._connection.http.request(
-                "GET", piece.url, timeout=FILE_TIMEOUT, max_bytes=MAX_FILE
-            )
-        except RateLimited:
-            raise  # our own count, which says nothing about the file
-        except ProviderError:
-            return None
-        if not answer.ok or not answer.content:
-            return None
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        vague = kind in ("", "application/octet-stream", "text/plain")
-        return answer.content, piece.mime_type if vague else kind
 
     def _find_said(
         self, remote_id: str, body: Mapping[str, Any], since: datetime, known: Collection[str]

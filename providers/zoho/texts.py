@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from providers.render import split_text
+from providers.texts import said
 from providers.types import OpenRequest, TranscriptLine
 from providers.zoho.declaration import DEFAULT_WAIT
 from providers.zoho.models import to_ms
@@ -67,13 +68,13 @@ def history(request: OpenRequest) -> list[dict[str, Any]]:
             "text": part,
         }
         for index, line in enumerate(request.transcript)
-        for part in split_text(_said(line), LIMIT)
+        for part in split_text(said(line), LIMIT)
     ]
 
 
 def history_as_text(request: OpenRequest) -> list[str]:
     """The transcript as messages, for accounts that take no `past_messages`."""
-    lines = [f"{_name(line)}: {_said(line)}" for line in request.transcript if _said(line)]
+    lines = [f"{_name(line)}: {said(line)}" for line in request.transcript if said(line)]
     if not lines:
         return []
     return split_text("\n".join(["Conversation with the chatbot so far:", *lines]), LIMIT)
@@ -82,11 +83,6 @@ def history_as_text(request: OpenRequest) -> list[str]:
 def by_bot(name: str, text: str) -> str:
     """The bot's words, which must not read as the customer's."""
     return f"{name or 'Bot'} (bot): {text}"
-
-
-def _said(line: TranscriptLine) -> str:
-    link = "" if line.media_url in line.text else line.media_url
-    return "\n".join(filter(None, (line.text, link)))
 
 
 def _name(line: TranscriptLine) -> str:

@@ -450,6 +450,21 @@ class ProviderContract(ABC):
         adapter.send(ticket, make_message(type_, {key: gone}), FakeJournal(clock))
         assert gone in readable("\n".join(vendor.shown(ticket.remote_id)))
 
+    def test_our_own_rate_limit_does_not_cost_the_file(
+        self,
+        adapter: Provider,
+        vendor: VendorDouble,
+        ticket: Ticket,
+        clock: Clock,
+        mocked: responses.RequestsMock,
+    ) -> None:
+        url = "https://media.example.org/thing.pdf"
+        mocked.add(responses.GET, url, body=RateLimited("Wait.", retry_after=5))
+        before = vendor.shown(ticket.remote_id)
+        with pytest.raises(RateLimited):
+            adapter.send(ticket, make_message("file", {"fileUrl": url}), FakeJournal(clock))
+        assert vendor.shown(ticket.remote_id) == before
+
     def test_a_long_text_is_split_in_order_and_whole(
         self, adapter: Provider, vendor: VendorDouble, ticket: Ticket, clock: Clock
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -25,25 +25,10 @@ from tests.providers.hubspot.test_contract import CREDENTIALS, SETTINGS, STATE, 
 
 
 @pytest.fixture
-def mocked() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
-        mocked.add(responses.GET, "https://media.example.com/lamp.png", body=MEDIA_BYTES)
-        yield mocked
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def http() -> FaultyHttp:
-    return FaultyHttp()
-
-
-@pytest.fixture
-def tokens() -> FakeTokens:
-    return FakeTokens()
+def mocked(mocked: responses.RequestsMock) -> responses.RequestsMock:
+    """With the files that conversations point to."""
+    mocked.add(responses.GET, "https://media.example.com/lamp.png", body=MEDIA_BYTES)
+    return mocked
 
 
 @pytest.fixture

@@ -215,6 +215,15 @@ def test_the_agent_reads_everything_in_a_note(
         assert words in note["body"]
 
 
+def test_a_file_that_the_line_names_is_not_named_again(
+    intercom: Intercom, vendor: IntercomDouble, clock: Clock
+) -> None:
+    url = "https://media.example.com/lamp.png"
+    opened(intercom, clock, transcript=(make_line(f"Image: {url}", media_url=url),))
+    [note] = vendor.sent("POST", "/conversations/.+/reply")
+    assert note["body"].count(url) == 1
+
+
 def test_a_long_transcript_takes_several_notes_and_keeps_every_line(
     intercom: Intercom, vendor: IntercomDouble, clock: Clock
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,25 +22,10 @@ STATE = {"webhook_secret": SECRET}
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def http() -> FaultyHttp:
-    return FaultyHttp()
-
-
-@pytest.fixture
-def tokens() -> FakeTokens:
-    return FakeTokens()
-
-
-@pytest.fixture
-def mocked() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
-        mocked.add(responses.GET, re.compile(re.escape(MEDIA)), body=MEDIA_BYTES)
-        yield mocked
+def mocked(mocked: responses.RequestsMock) -> responses.RequestsMock:
+    """With the files that conversations point to."""
+    mocked.add(responses.GET, re.compile(re.escape(MEDIA)), body=MEDIA_BYTES)
+    return mocked
 
 
 @pytest.fixture

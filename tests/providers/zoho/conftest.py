@@ -31,27 +31,6 @@ def forgetful() -> Iterator[None]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def http() -> FaultyHttp:
-    return FaultyHttp()
-
-
-@pytest.fixture
-def tokens() -> FakeTokens:
-    return FakeTokens()
-
-
-@pytest.fixture
-def mocked() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
-        yield mocked
-
-
-@pytest.fixture
 def vendor(mocked: responses.RequestsMock, clock: Clock) -> ZohoDouble:
     return ZohoDouble(mocked, clock)
 
