@@ -41,6 +41,7 @@ from providers.types import (
     InboundEvent,
     WebhookRequest,
     dump_event,
+    storable,
 )
 
 log = structlog.get_logger(__name__)
@@ -200,7 +201,7 @@ def _keep_if_early(installations: Iterable[Installation], event: InboundEvent) -
                         installation=installation,
                         remote_id=event.remote_id[:200],
                         key=f"{event.kind}:{event.key}"[:200],
-                        event=dump_event(event),
+                        event=storable(dump_event(event)),
                     )
                 ],
                 ignore_conflicts=True,
@@ -215,7 +216,7 @@ def _take_in(conversation: Conversation, event: InboundEvent) -> None:
         # Something may be missing that was said before this: ask for that first.
         catching_up.start(conversation)
     if _needs_asking(conversation, event) or lanes.has_work(conversation.id, LaneKind.INBOUND):
-        payload = {"event": dump_event(event)}
+        payload = {"event": storable(dump_event(event))}
         lanes.append(conversation, DeliveryKind.RECEIVE, payload=payload)
     else:
         inbound.apply(conversation, [event])
