@@ -11,8 +11,10 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldAdminURLInputWidget,
 )
 
+from hitl_bridge import options
 from hitl_bridge.callback_secrets import callback_secret_problem
 from hitl_bridge.fields import KEEP, AddressField, PickerWidget, SecretField
 from hitl_bridge.models import App, Bot, Installation
@@ -73,7 +75,8 @@ class BotForm(SecretsForm):
     )
     botpress_webhook_url = SecretField(
         label="Botpress webhook URL",
-        help_text="https://webhook.botpress.cloud/… of the integration; itself a secret.",
+        help_text="https://webhook.botpress.cloud/… of the integration; itself a secret. Leave it "
+        "empty until the integration is installed: an installation's page shows the steps.",
     )
     botpress_token = SecretField(
         help_text="Optional Botpress personal access token: finds closed tickets exactly."
@@ -93,10 +96,10 @@ class BotForm(SecretsForm):
             problem = callback_secret_problem(values[name]) if values.get(name) else ""
             if problem:
                 self.add_error(name, problem)
-        needs = {Connector.CALLBACK: "callback_url", Connector.BOTPRESS: "botpress_webhook_url"}
-        needed = needs.get(values.get("connector", ""))
-        if needed and needed not in self.errors and not values.get(needed):
-            self.add_error(needed, "This connector needs the address.")
+        # Botpress tells its webhook URL only once our address has been entered there.
+        called_back = values.get("connector") == Connector.CALLBACK
+        if called_back and "callback_url" not in self.errors and not values.get("callback_url"):
+            self.add_error("callback_url", "This connector needs the address.")
         if values.get("botpress_token") and not values.get("botpress_bot_id"):
             self.add_error("botpress_bot_id", "Needed with the token.")
         return values
@@ -108,6 +111,7 @@ class DeclaredForm(OwnForm):
     adapter: ClassVar[type[Provider]]
     declared_settings: ClassVar[tuple[Field, ...]] = ()
     declared_credentials: ClassVar[tuple[Field, ...]] = ()
+    declared_options: ClassVar[tuple[Field, ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -168,20 +172,6 @@ class InstallationForm(DeclaredForm):
     auth_base_url = AddressField(
         label="Accounts base URL", help_text="Likewise for the host where accounts live."
     )
-    option_assignmentTimeout = forms.IntegerField(  # noqa: N815 - the option's own name
-        label="Assignment timeout",
-        required=False,
-        min_value=0,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Seconds after which a session ends if no agent has taken it. Empty: never.",
-    )
-    option_idleTimeout = forms.IntegerField(  # noqa: N815
-        label="Idle timeout",
-        required=False,
-        min_value=0,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Seconds after which a session ends if nobody has written. Empty: never.",
-    )
 
     class Meta:
         model = Installation
@@ -189,12 +179,8 @@ class InstallationForm(DeclaredForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in self._option_fields():
-            stored = self.instance.options.get(name.removeprefix(OPTION))
-            self.initial.setdefault(name, stored)
-
-    def _option_fields(self) -> list[str]:
-        return [name for name in self.fields if name.startswith(OPTION)]
+        for item in self.declared_options:
+            self.initial.setdefault(OPTION + item.name, self.instance.options.get(item.name, ""))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -211,26 +197,28 @@ class InstallationForm(DeclaredForm):
         return values
 
     def save(self, commit: bool = True) -> Any:
-        options = dict(self.instance.options)
-        for field in self._option_fields():
-            name, value = field.removeprefix(OPTION), self.cleaned_data.get(field)
-            options.pop(name, None)
-            if value:
-                options[name] = value
-        self.instance.options = options
+        names = [item.name for item in self.declared_options]
+        given = {name: self.cleaned_data[OPTION + name] for name in names}
+        self.instance.options = options.merged(self.instance.options, given)
         return super().save(commit=commit)
 
 
 def declared_form(
-    base: type[DeclaredForm], adapter: type[Provider], *, app_level: bool = False
+    base: type[DeclaredForm],
+    adapter: type[Provider],
+    *,
+    app_level: bool = False,
+    offered: tuple[Field, ...] = (),
 ) -> type[DeclaredForm]:
-    """`base` with a field for everything that the adapter declares (for apps: what they share)."""
+    """`base` with a field for everything that the adapter declares (for apps: what they share),
+    and for each option on offer."""
     settings, credentials = (
         tuple(item for item in declared if item.app_level or not app_level)
         for declared in (adapter.settings_fields, adapter.credential_fields)
     )
     fields: dict[str, Any] = {SETTING + item.name: form_field(item) for item in settings}
     fields |= {CREDENTIAL + item.name: form_field(item) for item in credentials}
+    fields |= {OPTION + item.name: OptionField(item) for item in offered}
     name = f"{adapter.__name__}{base.__name__}"
     return type(
         name,
@@ -241,8 +229,42 @@ def declared_form(
             "adapter": adapter,
             "declared_settings": settings,
             "declared_credentials": credentials,
+            "declared_options": offered,
         },
     )
+
+
+class OptionField(forms.CharField):
+    """An option of installations; cleans to what is stored, "" where it is left to the bridge."""
+
+    def __init__(self, item: Field) -> None:
+        self.item = item
+        unset = f" Empty: {item.default}" if item.default else ""
+        super().__init__(
+            label=item.label,
+            required=False,
+            help_text=f"{item.help}{unset}",
+            widget=_option_widget(item),
+        )
+
+    def clean(self, value: Any) -> int | str:
+        text = str(super().clean(value))
+        problem = options.problem(self.item, text)
+        if problem:
+            raise forms.ValidationError(problem)
+        return options.value(self.item, text)
+
+
+def _option_widget(item: Field) -> forms.Widget:
+    shown = {"placeholder": item.default}
+    widget: forms.Widget = UnfoldAdminTextInputWidget(shown)
+    if item.choices:
+        widget = UnfoldAdminSelectWidget(choices=item.choices)
+    elif options.is_timeout(item):
+        widget = UnfoldAdminIntegerFieldWidget({"min": 0, "max": options.LONGEST_TIMEOUT})
+    elif options.is_address(item):
+        widget = UnfoldAdminURLInputWidget(shown)
+    return widget
 
 
 def form_field(item: Field) -> forms.Field:

@@ -1,7 +1,8 @@
 """How the other side is: breakers, holds and the status that operators see.
 
 A breaker opens after failures in a row; until `hold_until` nothing is sent. Then one caller
-wins the right to probe by moving `hold_until` on; success closes the breaker.
+wins the right to probe by moving `hold_until` on; success closes the breaker. A rate limit holds
+all callers in the same way, but says itself when it is over: nobody needs to probe then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from hitl_bridge.models import Bot, Installation, InstallationStatus
 from hitl_bridge.signals import installation_needs_help, installation_recovered
+from hitl_bridge.tokens import NOT_CONNECTED
 from providers.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -35,6 +37,8 @@ def hold_until(target: Installation | Bot) -> datetime | None:
         return None
     if held > now:
         return held
+    if target.failures < OPENS_AFTER:
+        return None
     manager = type(target)._default_manager
     probing = now + PROBE
     if manager.filter(pk=target.pk, hold_until=held).update(hold_until=probing):
@@ -42,14 +46,15 @@ def hold_until(target: Installation | Bot) -> datetime | None:
     return probing
 
 
-def succeeded(target: Installation | Bot) -> None:
-    """The target took something: close its breaker, note when."""
+def succeeded(target: Installation | Bot) -> bool:
+    """The target took something: close its breaker, note when. True if the breaker was open."""
     now = timezone.now()
     seen = "last_sent_at" if isinstance(target, Installation) else "last_delivered_at"
     last = getattr(target, seen)
     if target.failures or target.hold_until or last is None or now - last > QUIET:
         changes = {seen: now, "failures": 0, "hold_until": None}
         type(target)._default_manager.filter(pk=target.pk).update(**changes)
+    return target.failures >= OPENS_AFTER
 
 
 def failed(target: Installation | Bot, error: ProviderError) -> None:
@@ -96,7 +101,9 @@ def check_failed(installation: Installation, error: ProviderError) -> None:
     Installation.objects.filter(pk=installation.pk).update(
         checked_at=now, last_error=error.detail[:300], last_error_at=now
     )
-    if isinstance(error, Reconnect | Misconfigured):
+    # One that awaits its first login is new, not broken.
+    new = installation.status == InstallationStatus.NEW and error.code == NOT_CONNECTED
+    if isinstance(error, Reconnect | Misconfigured) and not new:
         needs_help(installation, error)
 
 

@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 
 import providers
-from hitl_bridge import connect, tokens
+from hitl_bridge import connect, connecting, tokens
 from hitl_bridge.models import Installation
 from providers.errors import ProviderError
 
@@ -120,9 +120,7 @@ def _finish(request: HttpRequest, installation: Installation, verifier: str) -> 
     address = redirect_uri(installation.provider)
     grant = provider.oauth_exchange(params["code"], address, params, verifier)
     tokens.store_grant(installation, grant)
-    account = connect.check(installation)
-    connect.register(installation)
-    messages.success(request, f"Connected to {account.name or account.id}.")
+    connecting.connect_now(request, installation, logged_in=True)
 
 
 def _challenge(verifier: str) -> str:

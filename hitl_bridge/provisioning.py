@@ -6,7 +6,7 @@ never register the same channel, and a crash is only a delay.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import QuerySet
@@ -27,6 +27,21 @@ def request(installations: QuerySet[Installation]) -> None:
     installations.update(provision_at=timezone.now())
 
 
+def lease() -> datetime:
+    """The `provision_at` of one that somebody works on: workers leave it alone until then."""
+    return timezone.now() + LEASE
+
+
+def begin(installation: Installation) -> None:
+    """Keep workers off what this request does; if it dies, one of them takes over."""
+    Installation.objects.filter(pk=installation.pk).update(provision_at=lease())
+
+
+def finished(installation: Installation) -> None:
+    """Nothing is left to be done for it, or whoever mends it asks for the next try."""
+    Installation.objects.filter(pk=installation.pk).update(provision_at=None)
+
+
 def run_due(limit: int = 10) -> int:
     """Do what is due; returns how many installations were worked on."""
     due = Installation.objects.filter(provision_at__lte=timezone.now()).select_related("app", "bot")
@@ -37,7 +52,7 @@ def _claim(installation: Installation) -> bool:
     return bool(
         Installation.objects.filter(
             pk=installation.pk, provision_at=installation.provision_at
-        ).update(provision_at=timezone.now() + LEASE)
+        ).update(provision_at=lease())
     )
 
 

@@ -25,6 +25,7 @@ LEASE = timedelta(seconds=40)
 MARGIN = timedelta(seconds=60)  # a token must be good for this long
 PATIENCE = 20.0  # seconds to wait for another worker's refresh
 STATIC_CREDENTIAL = "access_token"
+NOT_CONNECTED = "not_connected"  # code of the error while there is nothing to make a token of
 
 
 class StoredTokens:
@@ -69,7 +70,7 @@ class StoredTokens:
                 installation=self._installation, defaults={"refresh_token": pasted}
             )
         if token is None:
-            raise Reconnect("The installation is not connected yet.")
+            raise Reconnect("The installation is not connected yet.", code=NOT_CONNECTED)
         return token
 
     def _fresh(self, token: OAuthToken) -> bool:
@@ -176,4 +177,4 @@ def refresh_due_at(token: OAuthToken, fraction: float) -> datetime | None:
 
 
 def _cannot_refresh(_: str) -> TokenGrant:
-    raise Reconnect("The installation is not connected yet.")
+    raise Reconnect("The installation is not connected yet.", code=NOT_CONNECTED)

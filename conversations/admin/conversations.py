@@ -37,8 +37,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     tenant_path = "tenant"
     list_display = (
-        "show_status", "show_user", "show_title", "bot", "show_installation", "show_agent",
-        "show_age", "remote_id", "bot_conversation_id",
+        "show_user", "show_status", "show_title", "show_bot", "show_agent", "show_age", "show_ids",
     )  # fmt: skip
     list_display_links = ("show_user", "show_title")
     list_select_related = ("user", "agent", "bot", "installation")
@@ -171,9 +170,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     def show_title(self, obj: Conversation) -> str:
         return obj.title[:60]
 
-    @admin.display(description="Installation", ordering="installation__slug")
-    def show_installation(self, obj: Conversation) -> str:
-        return obj.installation.slug
+    @admin.display(description="Bot", ordering="bot")
+    def show_bot(self, obj: Conversation) -> SafeString:
+        return two_lines(obj.bot, obj.installation)
 
     @admin.display(description="Agent", ordering="agent__name")
     def show_agent(self, obj: Conversation) -> str:
@@ -182,6 +181,10 @@ class ConversationAdmin(ReadOnlyAdmin):
     @admin.display(description="Age", ordering="created_at")
     def show_age(self, obj: Conversation) -> str:
         return timesince(obj.created_at, timezone.now(), depth=1)
+
+    @admin.display(description="Ticket, bot's id", ordering="remote_id")
+    def show_ids(self, obj: Conversation) -> SafeString:
+        return two_lines(obj.remote_id or "-", obj.bot_conversation_id)
 
 
 def _fate(delivery: Delivery) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
 
 def _assigned(conversation: Conversation, event: AgentAssigned) -> None:
     agent = agent_user(conversation.installation, event.agent)
-    # Only a change gets this far, and an agent may come back: the count keeps the keys apart.
-    key = f"assigned:{event.key}:{conversation.last_event_sequence}"
+    # Some vendors name who has it and not the occasion: an agent who comes back does so later.
+    key = f"assigned:{event.key}@{int(event.at.timestamp() * 1000)}"
     _assign(conversation, agent, event.at, key)
 
 
@@ -134,6 +134,8 @@ def _assign(conversation: Conversation, agent: User, at: datetime, key: str) -> 
     if not conversation.is_open or conversation.agent_id == agent.pk:
         return
     if conversation.agent_since and at < conversation.agent_since:
+        return
+    if _was_told(conversation, key):
         return
     conversation.agent = agent
     conversation.agent_since = at
@@ -152,11 +154,19 @@ def _transferred(conversation: Conversation, event: TicketTransferred) -> None:
         return
     if conversation.agent_since and event.at < conversation.agent_since:
         return
+    key = f"transferred:{event.key}"
+    if _was_told(conversation, key):
+        return
     conversation.agent = None
     conversation.agent_since = event.at
     conversation.status = ConversationStatus.QUEUED
     conversation.save(update_fields=["agent", "agent_since", "status"])
-    emit(conversation, EventType.TRANSFERRED, {"to": event.to}, f"transferred:{event.key}")
+    emit(conversation, EventType.TRANSFERRED, {"to": event.to}, key)
+
+
+def _was_told(conversation: Conversation, effect_key: str) -> bool:
+    """Whether it has been applied: times of whole seconds don't tell what is older."""
+    return conversation.events.filter(effect_key=effect_key).exists()
 
 
 def _closed(conversation: Conversation, event: TicketClosed) -> None:

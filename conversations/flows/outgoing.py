@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from conversations.engine import lanes
 from conversations.engine.handlers import Handler
 from conversations.flows import catching_up, ending
 from conversations.flows.events import emit
@@ -20,6 +21,7 @@ from conversations.models import (
     ConversationStatus,
     Delivery,
     EventType,
+    LaneKind,
     MessageStatus,
     StopReason,
 )
@@ -56,7 +58,9 @@ class ProviderHandler(Handler):
         return health.hold_until(installation)
 
     def worked(self, delivery: Delivery) -> None:
-        health.succeeded(delivery.conversation.installation)
+        installation = delivery.conversation.installation
+        if health.succeeded(installation):  # the others wait for this, much longer than need be
+            lanes.hurry(installation=installation, kind=LaneKind.PROVIDER)
 
     def troubled(self, delivery: Delivery, error: ProviderError) -> None:
         health.failed(delivery.conversation.installation, error)

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from conversations.connectors import connector_for
 from conversations.connectors.base import BotConnector, Disabled, OutgoingRequest
+from conversations.engine import lanes
 from conversations.engine.handlers import Handler
-from conversations.models import Delivery, Message, MessageStatus
+from conversations.models import Delivery, LaneKind, Message, MessageStatus
 from hitl_bridge import health
 from hitl_bridge.models import Bot
 from hitl_bridge.outgoing import http_client
@@ -80,7 +81,9 @@ class TellBot(Handler):
             )
 
     def worked(self, delivery: Delivery) -> None:
-        health.succeeded(delivery.conversation.bot)
+        bot = delivery.conversation.bot
+        if health.succeeded(bot):  # the others wait for this, much longer than need be
+            lanes.hurry(bot=bot, kind=LaneKind.BOT)
 
     def troubled(self, delivery: Delivery, error: ProviderError) -> None:
         bot = delivery.conversation.bot

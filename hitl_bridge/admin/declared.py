@@ -64,8 +64,13 @@ class DeclaredAdmin(HistoryAdmin, TenantScopedAdmin):
     ) -> Any:
         adapter = self.adapter_of(request, obj)
         if adapter is not None:
-            kwargs["form"] = declared_form(self.declared_base, adapter, app_level=self.app_level)
+            kwargs["form"] = self.form_of(adapter, obj)
         return super().get_form(request, obj, change=change, **kwargs)
+
+    def form_of(self, adapter: type[Provider], obj: Any) -> type[DeclaredForm]:
+        """The form that the adapter's declaration makes."""
+        del obj
+        return declared_form(self.declared_base, adapter, app_level=self.app_level)
 
     def declared_fieldsets(self, request: HttpRequest, obj: Any) -> Fieldsets:
         """The adapter's settings and credentials, empty parts left out."""
@@ -75,7 +80,7 @@ class DeclaredAdmin(HistoryAdmin, TenantScopedAdmin):
         if obj is not None and not self.has_change_permission(request, obj):
             # The form's fields are no columns: who may only look is shown them otherwise.
             return [("Connection", {"fields": ["show_settings", "show_credentials"]})]
-        form = declared_form(self.declared_base, adapter, app_level=self.app_level)
+        form = self.form_of(adapter, obj)
         credentials = [CREDENTIAL + item.name for item in form.declared_credentials]
         settings = [SETTING + item.name for item in form.declared_settings]
         parts: Fieldsets = [

@@ -8,26 +8,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 import providers
-from hitl_bridge import changes, connect, oauth
-from hitl_bridge.admin.base import ObjectAction, badge
+from hitl_bridge import changes, connect, connecting, oauth, options, provisioning
+from hitl_bridge.admin.base import ObjectAction, badge, two_lines
 from hitl_bridge.admin.declared import DeclaredAdmin, Fieldsets
+from hitl_bridge.admin.installation_panel import STATUS_STYLES, ago, panel
 from hitl_bridge.fields import PickerWidget
-from hitl_bridge.forms import SETTING, InstallationForm
-from hitl_bridge.models import App, Installation, InstallationStatus
-from providers.errors import Misconfigured, ProviderError, Reconnect, Retry
+from hitl_bridge.forms import OPTION, SETTING, DeclaredForm, InstallationForm, declared_form
+from hitl_bridge.models import Installation, InstallationStatus
+from providers.base import Provider
+from providers.errors import ProviderError
 
-STATUS_STYLES = {
-    InstallationStatus.NEW: "info",
-    InstallationStatus.ACTIVE: "success",
-    InstallationStatus.RECONNECT: "danger",
-    InstallationStatus.CONFIG: "danger",
-    InstallationStatus.PAUSED: "warning",
-    InstallationStatus.DISABLED: "",
-}
 # Saved with a form; what workers write to the same row is left to them.
 FORM_COLUMNS = (
     "slug", "app", "settings", "credentials", "options", "api_base_url", "auth_base_url",
@@ -39,8 +32,7 @@ class InstallationAdmin(DeclaredAdmin):
     tenant_path = "tenant"
     declared_base = InstallationForm
     list_display = (
-        "slug", "show_status", "show_reason", "show_provider", "bot", "tenant", "account_name",
-        "last_received_at", "last_sent_at",
+        "slug", "show_status", "show_account", "show_bot", "show_received", "show_sent",
     )  # fmt: skip
     list_select_related = ("tenant", "bot")
     list_filter = ("status", "tenant", "provider", "bot")
@@ -61,7 +53,7 @@ class InstallationAdmin(DeclaredAdmin):
         return [
             *head,
             *declared,
-            ("Sessions", {"fields": ["option_assignmentTimeout", "option_idleTimeout"]}),
+            *self._option_fieldsets(obj),
             (
                 "Other addresses",
                 {
@@ -71,6 +63,23 @@ class InstallationAdmin(DeclaredAdmin):
                 },
             ),
         ]
+
+    def _option_fieldsets(self, obj: Installation | None) -> Fieldsets:
+        offered = options.offered(obj.bot if obj else None)
+        parts = (
+            ("Sessions", [item for item in offered if options.is_timeout(item)]),
+            ("Botpress", [item for item in offered if not options.is_timeout(item)]),
+        )
+        return [
+            (title, {"fields": [OPTION + item.name for item in items]})
+            for title, items in parts
+            if items
+        ]
+
+    def form_of(self, adapter: type[Provider], obj: Any) -> type[DeclaredForm]:
+        """With the options of its bot; of a new one's bot nothing is known yet."""
+        offered = options.offered(obj.bot if obj else None)
+        return declared_form(self.declared_base, adapter, offered=offered)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """An installation stays with its bot: conversations hang on both."""
@@ -103,7 +112,7 @@ class InstallationAdmin(DeclaredAdmin):
 
     def save_model(self, request: HttpRequest, obj: Installation, form: Any, change: bool) -> None:
         if not change:
-            obj.provider = form.adapter.slug
+            obj.provider, obj.provision_at = form.adapter.slug, provisioning.lease()
             obj.save()
         elif form.changed_data:
             before = Installation.objects.get(pk=obj.pk)
@@ -112,7 +121,7 @@ class InstallationAdmin(DeclaredAdmin):
             if not moved:
                 changes.save_columns(obj, columns)
                 return
-            changes.save_columns(obj, {**columns, **changes.unchecked(obj)})
+            changes.save_columns(obj, {**columns, **_about_to_connect(obj)})
             changes.forget_grant(obj, before.credentials, obj.credentials)
         else:
             return
@@ -123,12 +132,17 @@ class InstallationAdmin(DeclaredAdmin):
         response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         saved: Installation | None = getattr(request, "saved_installation", None)
         if saved is not None:
-            self.connect_now(request, saved)
+            connecting.connect_now(request, saved)
         return response
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
-        """On to its page: there stand the addresses and what is to be done next."""
-        response = super().response_add(request, obj, post_url_continue)
+        return self._to_its_page(request, obj, super().response_add(request, obj))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        return self._to_its_page(request, obj, super().response_change(request, obj))
+
+    def _to_its_page(self, request: HttpRequest, obj: Any, response: HttpResponse) -> HttpResponse:
+        """There stand the addresses and what is to be done next."""
         onwards = "_addanother" not in request.POST and "_popup" not in request.POST
         return redirect(self.url_of(obj)) if onwards else response
 
@@ -172,15 +186,16 @@ class InstallationAdmin(DeclaredAdmin):
         if obj.status == InstallationStatus.DISABLED:
             return [ObjectAction("resume", "Enable", self.resume, "play_arrow", "primary")]
         capabilities = providers.get(obj.provider).capabilities
-        actions = [
-            ObjectAction(
-                "check", "Test connection", self.test_connection, "network_check", "primary"
-            )
-        ]
-        if capabilities.oauth and not obj.merged_credentials().get("access_token"):
-            actions.insert(
-                0, ObjectAction("connect", "Connect", self.start_oauth, "link", "primary")
-            )
+        actions = []
+        by_login = capabilities.oauth and not obj.merged_credentials().get("access_token")
+        login_first = by_login and obj.status != InstallationStatus.ACTIVE
+        if by_login:
+            label, style = ("Connect", "primary") if login_first else ("Connect again", "")
+            actions.append(ObjectAction("connect", label, self.start_oauth, "link", style))
+        style = "" if login_first else "primary"
+        actions.append(
+            ObjectAction("check", "Test connection", self.test_connection, "network_check", style)
+        )
         if capabilities.provisions_webhooks:
             actions.append(ObjectAction("register", "Register", self.register, "add_link"))
             if obj.state:
@@ -212,30 +227,11 @@ class InstallationAdmin(DeclaredAdmin):
             return None
 
     def test_connection(self, request: HttpRequest, obj: Installation) -> None:
-        """Say whose account it is, or what is wrong and what to do."""
-        try:
-            account = connect.check(obj)
-        except ProviderError as error:
-            messages.error(request, f"{error.detail} {next_step(error, obj)}".strip())
-            return
-        as_whom = f", acting as {account.acting_as}" if account.acting_as else ""
-        messages.success(request, f"Connected to {account.name or account.id}{as_whom}.")
-
-    def connect_now(self, request: HttpRequest, obj: Installation) -> None:
-        """Test a connection that was just saved, and provision what the vendor's API can."""
-        capabilities = providers.get(obj.provider).capabilities
-        self.test_connection(request, obj)
-        if obj.status == InstallationStatus.ACTIVE and capabilities.provisions_webhooks:
-            self.register(request, obj)
+        connecting.check(request, obj)
 
     def register(self, request: HttpRequest, obj: Installation) -> None:
-        try:
-            connect.register(obj)
-        except ProviderError as error:
-            messages.error(request, f"Registering failed: {error.detail} {next_step(error, obj)}")
-            return
-        self.log_change(request, obj, "Registered at the help desk.")
-        messages.success(request, "The help desk knows our webhook address now.")
+        if connecting.register(request, obj):
+            self.log_change(request, obj, "Registered at the help desk.")
 
     def unregister(self, request: HttpRequest, obj: Installation) -> None:
         try:
@@ -252,64 +248,45 @@ class InstallationAdmin(DeclaredAdmin):
         messages.success(request, "Paused: sessions still start and queue, nothing is sent.")
 
     def resume(self, request: HttpRequest, obj: Installation) -> None:
-        columns = {**changes.unchecked(obj), "status": InstallationStatus.NEW}
+        columns = {**_about_to_connect(obj), "status": InstallationStatus.NEW}
         changes.save_columns(obj, columns)
         self.log_change(request, obj, "Resumed.")
-        self.connect_now(request, obj)
+        connecting.connect_now(request, obj)
 
     def disable(self, request: HttpRequest, obj: Installation) -> None:
+        connect.disable(obj)
         self.log_change(request, obj, "Disabled.")
-        try:
-            connect.disable(obj)
-        except ProviderError as error:
-            messages.warning(
-                request,
-                f"Disabled, but what is registered at the help desk is still there: {error.detail}",
-            )
-            return
-        messages.success(request, "Disabled: the bot can start no sessions here.")
+        messages.success(
+            request,
+            "Disabled: the bot can start no sessions here. What is set up at the help desk is "
+            "removed in the background.",
+        )
 
     # --- columns ----------------------------------------------------------------------------
 
     @admin.display(description="Status", ordering="status")
     def show_status(self, obj: Installation) -> SafeString:
-        return badge(obj.get_status_display(), STATUS_STYLES[InstallationStatus(obj.status)])
-
-    @admin.display(description="Reason")
-    def show_reason(self, obj: Installation) -> str:
-        return obj.status_reason or obj.hold_reason
+        shown = badge(obj.get_status_display(), STATUS_STYLES[InstallationStatus(obj.status)])
+        reason = obj.status_reason or obj.hold_reason
+        return two_lines(shown, reason) if reason else shown
 
     @admin.display(description="Help desk", ordering="provider")
-    def show_provider(self, obj: Installation) -> str:
-        return obj.get_provider_display()
+    def show_account(self, obj: Installation) -> SafeString:
+        return two_lines(obj.get_provider_display(), obj.account_name)
+
+    @admin.display(description="Bot", ordering="bot")
+    def show_bot(self, obj: Installation) -> SafeString:
+        return two_lines(obj.bot, obj.tenant)
+
+    @admin.display(description="Last webhook", ordering="last_received_at")
+    def show_received(self, obj: Installation) -> str:
+        return ago(obj.last_received_at)
+
+    @admin.display(description="Last sent", ordering="last_sent_at")
+    def show_sent(self, obj: Installation) -> str:
+        return ago(obj.last_sent_at)
 
 
-def next_step(error: ProviderError, installation: Installation) -> str:
-    """What the operator can do about it."""
-    capabilities = providers.get(installation.provider).capabilities
-    if isinstance(error, Reconnect):
-        by_oauth = " or press Connect" if capabilities.oauth else ""
-        return f"Enter new credentials{by_oauth}."
-    if isinstance(error, Misconfigured):
-        return "Mend it below, then save."
-    if isinstance(error, Retry):
-        return "Nothing needs mending here: try again in a moment."
-    return ""
-
-
-def panel(obj: Installation) -> dict[str, Any]:
-    """What the page shows above the form: how it is, the addresses, what is to be entered."""
-    adapter = providers.get(obj.provider)
-    app: App | None = obj.app if adapter.capabilities.app_webhooks else None
-    address = app.webhook_url if app else obj.webhook_url
-    return {
-        "label": adapter.label,
-        "style": STATUS_STYLES[InstallationStatus(obj.status)],
-        "address": address,
-        "address_is_apps": app is not None,
-        "botpress_address": obj.botpress_url if obj.bot.connector == "botpress" else "",
-        "oauth_address": oauth.redirect_uri(obj.provider) if adapter.capabilities.oauth else "",
-        "checklist": adapter.checklist(address, obj.merged_settings()),
-        "seen": obj.last_received_at is not None,
-        "now": timezone.now(),
-    }
+def _about_to_connect(obj: Installation) -> dict[str, Any]:
+    """The columns of a connection that this request is going to test."""
+    return {**changes.unchecked(obj), "provision_at": provisioning.lease()}

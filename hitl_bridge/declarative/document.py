@@ -17,7 +17,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hitl_bridge.declarative.secrets import SecretMissing, resolve
 
-_NULL, _BOOL, _INT = (f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int"))
+_NULL, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,11 @@ class Section:
             return None
         return "" if node.tag == _NULL else str(node.value).strip()
 
+    def written(self, key: str) -> str:
+        """The value letter by letter, also one that YAML reads as null."""
+        node = self._nodes.get(key)
+        return str(node.value) if isinstance(node, ScalarNode) else ""
+
     def required(self, key: str) -> str:
         """A text that must be there."""
         text = self.text(key)
@@ -160,16 +165,6 @@ class Section:
             self.fault(key, "This must be true or false.")
             return None
         return str(node.value).lower() in ("true", "yes", "on")
-
-    def seconds(self, key: str) -> int | None:
-        """A whole number of seconds, 0 or more."""
-        node = self._nodes.get(key)
-        if node is None:
-            return None
-        if node.tag != _INT or not str(node.value).isdigit():
-            self.fault(key, "This must be a whole number of seconds; 0 switches it off.")
-            return None
-        return int(node.value)
 
     def time(self, key: str) -> datetime | None:
         """A date or a time, in UTC where no zone is given."""

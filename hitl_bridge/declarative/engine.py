@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 import providers
-from hitl_bridge import changes
+from hitl_bridge import changes, options
 from hitl_bridge.declarative.document import Document, Section
 from hitl_bridge.declarative.report import Change, Report
 from hitl_bridge.declarative.schema import (
@@ -121,8 +121,9 @@ class _Applying:
             **declared.columns,
             "settings": _merged(row.settings, declared.settings),
             "credentials": _merged(row.credentials, declared.credentials),
-            "options": {**row.options, **declared.options},
+            "options": options.merged(row.options, declared.options.values),
         }
+        _require_offered(bot, declared)
         if declared.app is not None:
             columns["app"] = _app_of(bot, declared)
         moved = changes.CONNECTION_COLUMNS & set(_changed(row, columns))
@@ -220,6 +221,14 @@ def _require_address(row: Bot, columns: dict[str, Any], section: Section) -> Non
         section.fault("callback_url", "The connector callback needs callback_url.")
     if now("connector") == Connector.BOTPRESS and not now("botpress_webhook_url"):
         section.fault("botpress_webhook_url", "The connector botpress needs botpress_webhook_url.")
+
+
+def _require_offered(bot: Bot, declared: InstallationDeclaration) -> None:
+    given = declared.options
+    names = [name for name, value in given.values.items() if value != ""]
+    for name in options.not_offered(bot, names):
+        if given.section:
+            given.section.fault(name, f"Only for a bot with the connector {Connector.BOTPRESS}.")
 
 
 def _app_of(bot: Bot, declared: InstallationDeclaration) -> App | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import providers
+from hitl_bridge import options
+from hitl_bridge.botpress import NO_TEXT
 from hitl_bridge.callback_secrets import callback_secret_problem
 from hitl_bridge.changes import address_problem
 from hitl_bridge.declarative.document import Document, Section
@@ -28,16 +30,15 @@ ADDRESSES = ("api_base_url", "auth_base_url")
 INSTALLATION_KEYS = (
     "slug", "provider", "app", "settings", "credentials", "options", *ADDRESSES, "enabled",
 )  # fmt: skip
-OPTION_KEYS = ("assignmentTimeout", "idleTimeout")
 SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True)
 class Values:
-    """A mapping of settings or credentials, and where it stands."""
+    """A mapping of settings, credentials or options, and where it stands."""
 
     section: Section | None
-    values: dict[str, str] = field(repr=False)
+    values: dict[str, Any] = field(repr=False)  # of options: numbers too
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class InstallationDeclaration:
     app: str | None  # "" takes it away
     settings: Values
     credentials: Values
-    options: dict[str, int]
+    options: Values
     columns: dict[str, str]
     enabled: bool | None
 
@@ -156,7 +157,6 @@ def _app(section: Section) -> AppDeclaration:
 def _installation(section: Section) -> InstallationDeclaration:
     adapter, slug = _provider(section)
     settings, credentials = _declared(adapter)
-    options = section.section("options", OPTION_KEYS)
     return InstallationDeclaration(
         section,
         section.required("slug"),
@@ -164,7 +164,7 @@ def _installation(section: Section) -> InstallationDeclaration:
         section.text("app"),
         _values(section, "settings", settings),
         _values(section, "credentials", credentials),
-        _given({key: options.seconds(key) for key in OPTION_KEYS}) if options else {},
+        _options(section),
         _given({key: _address(section, key) for key in ADDRESSES}),
         section.boolean("enabled"),
     )
@@ -195,6 +195,24 @@ def _values(section: Section, key: str, known: list[str] | None) -> Values:
     if inner is None:
         return Values(None, {})
     return Values(inner, _given({name: inner.value(name) for name in inner.keys()}))  # noqa: SIM118
+
+
+def _options(section: Section) -> Values:
+    """What is wrong with a value is noted; whether the bot may have it, the engine knows."""
+    inner = section.section("options", [item.name for item in options.ALL])
+    values: dict[str, Any] = {}
+    for item in options.ALL:
+        text = inner.value(item.name) if inner else None
+        if inner is None or text is None:
+            continue
+        if inner.written(item.name) == NO_TEXT:  # Botpress's word, which YAML takes for null
+            text = NO_TEXT
+        problem = options.problem(item, text)
+        if problem:
+            inner.fault(item.name, problem)
+        else:
+            values[item.name] = options.value(item, text)
+    return Values(inner, values)
 
 
 def _texts(section: Section, *keys: str) -> dict[str, str]:

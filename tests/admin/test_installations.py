@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from conversations.models import BotpressConnection
 from hitl_bridge.models import App, Installation, InstallationStatus, OAuthToken
 from providers.types import Account
 from tests import factories
@@ -42,7 +43,12 @@ def test_it_adds_one_and_goes_on_to_its_page(browser, odesk) -> None:
     assert response.url == page_of(row)
     assert (row.provider, row.tenant, row.settings) == ("odesk", bot.tenant, {"team": "7"})
     assert row.credentials == {"client_id": "cid"}
-    assert said(response)[-1].startswith("The installation is not connected yet.")
+    assert said(response)[-1].startswith("Next step: Press Connect to log in at Open desk")
+    assert row.status == InstallationStatus.NEW
+    assert row.provision_at is None
+    html = browser.get(page_of(row)).content.decode()
+    assert "Not connected yet" in html
+    assert "then press Connect" in html
 
 
 def test_it_says_what_is_missing_at_the_field(browser) -> None:
@@ -137,11 +143,12 @@ def test_a_changed_client_forgets_its_tokens(browser, connected) -> None:
     assert not OAuthToken.objects.exists()
 
 
-def test_a_host_without_a_dot_is_an_address(browser, connected) -> None:
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9000/intercom/x", "http://sandbox:9000"])
+def test_a_host_without_a_dot_is_an_address(browser, connected, address) -> None:
     url = page_of(connected)
-    browser.post(url, form_of(browser, url) | {"api_base_url": "http://mock:9000"})
+    assert browser.post(url, form_of(browser, url) | {"api_base_url": address}).status_code == 302
     connected.refresh_from_db()
-    assert connected.api_base_url == "http://mock:9000"
+    assert connected.api_base_url == address
     form = browser.post(url, form_of(browser, url) | {"api_base_url": "mock"}).context["adminform"]
     assert "https://" in form.form.errors["api_base_url"][0]
 
@@ -158,10 +165,59 @@ def test_the_page_has_addresses_and_a_checklist_that_ticks_itself(browser, conne
     assert "radio_button_unchecked" not in html
 
 
-def test_a_botpress_bot_gets_its_address(browser, connected) -> None:
+def test_a_botpress_bot_gets_its_address_and_steps_that_tick_themselves(browser, connected) -> None:
     assert connected.botpress_url not in browser.get(page_of(connected)).content.decode()
     type(connected.bot).objects.update(connector="botpress")
-    assert connected.botpress_url in browser.get(page_of(connected)).content.decode()
+    html = browser.get(page_of(connected)).content.decode()
+    assert connected.botpress_url in html
+    assert "To be entered in Botpress" in html
+    assert html.count("Done:") == 0
+    seen = BotpressConnection.objects.create(installation=connected, pinged_at="2026-11-21T08:00Z")
+    assert browser.get(page_of(connected)).content.decode().count("Done:") == 1
+    seen.handed_over_at = "2026-11-21T08:01Z"
+    seen.save()
+    assert browser.get(page_of(connected)).content.decode().count("Done:") == 2
+
+
+def test_options_of_botpress_are_for_its_bots_only(browser, connected) -> None:
+    url = page_of(connected)
+    assert "option_botpress" not in browser.get(url).content.decode()
+    type(connected.bot).objects.update(connector="botpress")
+    entered = {
+        "option_botpressFailedText": "NULL",
+        "option_botpressShowAgentName": "yes",
+        "option_botpressApiUrl": "http://sandbox:9000",
+        "option_idleTimeout": "0",
+    }
+    assert browser.post(url, form_of(browser, url) | entered).status_code == 302
+    connected.refresh_from_db()
+    assert connected.options == {
+        "botpressFailedText": "NULL",
+        "botpressShowAgentName": "yes",
+        "botpressApiUrl": "http://sandbox:9000",
+        "idleTimeout": 0,
+    }
+    browser.post(url, form_of(browser, url) | dict.fromkeys(entered, ""))
+    connected.refresh_from_db()
+    assert connected.options == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("assignmentTimeout", "-1", "whole number of seconds"),
+        ("idleTimeout", "1.5", "whole number of seconds"),
+        ("idleTimeout", "2592001", "At most 2592000 seconds."),
+        ("botpressApiUrl", "botpress", "https://"),
+        ("botpressShowAgentName", "perhaps", "one of: no, yes"),
+    ],
+)
+def test_a_wrong_option_is_named_at_its_field(browser, connected, name, value, words) -> None:
+    type(connected.bot).objects.update(connector="botpress")
+    url = page_of(connected)
+    data = form_of(browser, url) | {f"option_{name}": value}
+    form = browser.post(url, data).context["adminform"].form
+    assert words in form.errors[f"option_{name}"][0]
 
 
 def test_the_test_says_whose_account_it_is(browser, connected) -> None:

@@ -8,8 +8,9 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from hitl_bridge import oauth
+from hitl_bridge import oauth, provisioning
 from hitl_bridge.models import InstallationStatus, OAuthToken
+from providers.errors import Misconfigured, Reconnect, Unavailable
 from tests import factories
 from tests.admin import oauth_desk
 from tests.admin.pages import act, page_of, said
@@ -32,7 +33,10 @@ def test_it_connects(browser, installation) -> None:
     assert (asked["response_type"], asked["client_id"], asked["scope"]) == ("code", "cid", "chat")
     response = browser.get(CALLBACK, {"state": asked["state"], "code": "good", "location": "eu"})
     assert response.url == page_of(installation)
-    assert said(response) == ["Connected to Acme desk."]
+    assert said(response) == [
+        "Connected to Acme desk, acting as Ann.",
+        "Open desk is set up: it knows where to send its events.",
+    ]
     installation.refresh_from_db()
     assert installation.status == InstallationStatus.ACTIVE
     assert OAuthToken.objects.get().refresh_token == "refresh-1"
@@ -42,6 +46,64 @@ def test_it_connects(browser, installation) -> None:
     digest = hashlib.sha256(verifier.encode()).digest()
     assert asked["code_challenge"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     assert asked["code_challenge_method"] == "S256"
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "level"),
+    [
+        (Misconfigured("Choose the team."), "Next step: Choose the team. Do that", 30),
+        (Unavailable("Busy."), "Open desk is being set up in the background: Busy.", 20),
+        (Reconnect("A scope is missing."), "could not be set up: A scope is missing.", 40),
+    ],
+)
+def test_what_is_still_missing_does_not_hide_the_connection(
+    browser, installation, monkeypatch, error, words, level
+) -> None:
+    def register(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(oauth_desk.OAuthDesk, "register", register)
+    state = begin(browser, installation)["state"]
+    response = browser.get(CALLBACK, {"state": state, "code": "good"})
+    connected, then = response.wsgi_request._messages
+    assert str(connected) == "Connected to Acme desk, acting as Ann."
+    assert words in str(then)
+    assert then.level == level
+    installation.refresh_from_db()
+    assert installation.status == InstallationStatus.ACTIVE
+    assert (installation.provision_at is not None) == isinstance(error, Unavailable)
+
+
+def test_a_choice_that_the_account_needs_is_the_next_step(
+    browser, installation, monkeypatch
+) -> None:
+    def check(*args: object) -> None:
+        raise Misconfigured("Choose the brand.", field="team")
+
+    monkeypatch.setattr(oauth_desk.OAuthDesk, "check", check)
+    state = begin(browser, installation)["state"]
+    response = browser.get(CALLBACK, {"state": state, "code": "good"})
+    assert said(response) == [
+        "Logged in at Open desk.",
+        "Next step: Choose the brand. Do that below, then save.",
+    ]
+    html = browser.get(response.url).content.decode()
+    assert 'href="#id_setting_team"' in html
+    assert oauth_desk.registered == []
+
+
+def test_no_worker_registers_meanwhile(browser, installation, monkeypatch) -> None:
+    seen = []
+
+    def register(*args: object) -> dict[str, str]:
+        seen.append(provisioning.run_due())
+        return {}
+
+    monkeypatch.setattr(oauth_desk.OAuthDesk, "register", register)
+    browser.get(CALLBACK, {"state": begin(browser, installation)["state"], "code": "good"})
+    assert seen == [0]
+    installation.refresh_from_db()
+    assert installation.provision_at is None
 
 
 def test_a_state_works_once(browser, installation) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from hitl_bridge.models import (
     ApiKey,
@@ -158,6 +159,12 @@ def test_it_prints_ids_and_addresses(apply) -> None:
         ("slug: Acme!", "slug: acme", "line 2, tenants.slug: Use lower-case letters"),
         ("key: short", "key: env:KEY", "line 10, api_keys.key: A key needs 16 characters"),
         ("Timeout: soon", "Timeout: 600", "line 19, options.assignmentTimeout: This must be a"),
+        ("Timeout: -1", "Timeout: 600", "line 19, options.assignmentTimeout: This must be a"),
+        (
+            "{botpressFailedText: Sorry}",
+            "{assignmentTimeout: 600}",
+            "line 19, options.botpressFailedText: Only for a bot with the connector botpress.",
+        ),
         ("slug: support", "slug: sales", "line 16, installations.slug: support is declared twice"),
     ],
 )
@@ -265,6 +272,67 @@ def test_an_installation_is_disabled_and_enabled(apply) -> None:
     assert apply(WHOLE) == "no changes\n"
     apply(disabled.replace("enabled: false", "enabled: true"))
     assert Installation.objects.get(slug="support").status == InstallationStatus.NEW
+
+
+def test_a_disabled_installation_is_unregistered_in_the_background(apply) -> None:
+    apply(WHOLE)
+    Installation.objects.update(provision_at=None)
+    apply(WHOLE.replace("{region: us}", "{region: us}\n            enabled: false"))
+    row = Installation.objects.get(slug="support")
+    assert row.provision_at is not None
+    assert row.provision_at <= timezone.now()
+
+
+BOTPRESS = WHOLE.replace("slug: helper", "slug: helper\n        connector: botpress").replace(
+    "callback_url: https://bot.example.com/hitl",
+    "botpress_webhook_url: https://webhook.botpress.cloud/1",
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("idleTimeout: 0", {"idleTimeout": 0}),
+        ("idleTimeout:", {}),
+        ("botpressEndingNotice: '( Bye. )'", {"botpressEndingNotice": "( Bye. )"}),
+        ("botpressFailedText: NULL", {"botpressFailedText": "NULL"}),
+        ("botpressFailedText: null", {}),
+        ("botpressShowAgentName: yes", {"botpressShowAgentName": "yes"}),
+        ("botpressShowAgentName: no", {}),
+        ("botpressApiUrl: http://sandbox:9000", {"botpressApiUrl": "http://sandbox:9000"}),
+    ],
+)
+def test_a_bot_of_botpress_has_more_options(apply, written, stored) -> None:
+    text = BOTPRESS.replace("{assignmentTimeout: 600}", f"{{{written}}}")
+    apply(text)
+    assert Installation.objects.get(slug="sales").options == stored
+    assert apply(text) == "no changes\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("botpressApiUrl: botpress", "options.botpressApiUrl: This must be an address"),
+        ("botpressShowAgentName: perhaps", "options.botpressShowAgentName: This must be one of"),
+        ("idleTimeout: 2592001", "options.idleTimeout: At most"),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_line(apply, written, words) -> None:
+    said = refused(apply, BOTPRESS.replace("{assignmentTimeout: 600}", f"{{{written}}}"))
+    assert f"line 20, {words}" in said
+
+
+def test_an_option_is_taken_away_by_an_empty_value(apply) -> None:
+    apply(WHOLE)
+    said = apply(WHOLE.replace("assignmentTimeout: 600", "assignmentTimeout:"))
+    assert "options.assignmentTimeout" in said
+    assert Installation.objects.get(slug="sales").options == {}
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9000/intercom/x", "http://sandbox:9000"])
+def test_an_address_needs_no_dot(apply, address) -> None:
+    apply(WHOLE.replace("http://mock:9000", address))
+    assert Installation.objects.get(slug="sales").api_base_url == address
 
 
 def test_a_paused_installation_stays_paused(apply) -> None:

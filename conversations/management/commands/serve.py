@@ -10,7 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from conversations.engine import chores
+from conversations.engine import chores, heartbeat
 from conversations.flows import catching_up
 
 
@@ -31,6 +31,7 @@ class Command(BaseCommand):
                 "`celery -A config worker`, or unset REDIS_URL."
             )
         runner = chores.runner(threads=options["threads"], interval=0.5, grace=timedelta(seconds=0))
+        heartbeat.beat()
         # While this process was away its webhooks were refused; some vendors try once again only.
         catching_up.after_down_time()
         runner.start()
