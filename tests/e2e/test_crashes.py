@@ -7,8 +7,8 @@ import time
 
 import requests
 
-from tests.e2e.conftest import Stage
 from tests.e2e.harness import until
+from tests.e2e.stages import Stage
 
 MESSAGES = 100  # each way
 
