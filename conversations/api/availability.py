@@ -23,6 +23,8 @@ UNKNOWN = {"status": "unknown"}
 
 def availability_of(installation: Installation) -> Mapping[str, Any]:
     """`{"status": ..., "detail"?: ...}`, at most some seconds old. One caller asks at a time."""
+    if not installation.delivering:
+        return {**UNKNOWN, "detail": "The installation is not connected."}
     key = f"availability:{installation.pk}"
     told_at, told = cache.get(key) or (0.0, UNKNOWN)
     if time.time() - told_at < FRESH or not cache.add(f"{key}:asking", True, ASKING):
@@ -36,8 +38,6 @@ def availability_of(installation: Installation) -> Mapping[str, Any]:
 
 
 def _ask(installation: Installation) -> Mapping[str, Any]:
-    if not installation.delivering:
-        return {**UNKNOWN, "detail": "The installation is not connected."}
     try:
         found = provider_for(installation).availability({})
     except ProviderError as error:

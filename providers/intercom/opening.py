@@ -25,6 +25,7 @@ from providers.types import OpenedTicket, OpenRequest
 
 logger = logging.getLogger(__name__)
 
+EARLIER = 50  # conversations of a contact that are remembered, besides the latest
 SEARCH_LAG = timedelta(seconds=120)  # how long a new conversation may be missing from the search
 
 
@@ -58,7 +59,7 @@ class Opener:
         return OpenedTicket(
             remote_id=remote_id,
             state={"admin_id": admin_id},
-            contact={"id": started["contact"], "conversation": remote_id},
+            contact=_with_conversation(request.contact, started["contact"], remote_id),
         )
 
     def _start(self, request: OpenRequest, contact_id: str) -> Mapping[str, str]:
@@ -80,11 +81,11 @@ class Opener:
     ) -> Mapping[str, str] | None:
         """The conversation that an attempt since then made; Retry while the search may lag."""
         words = opening_words(request, texts.TEXT_LIMIT)
-        earlier = request.contact.get("conversation")
+        others = _conversations(request.contact)
         for one in filter(None, dict.fromkeys([contact_id, self._book.find(request.person.id)])):
             for found in self._search(one, since - SKEW):
                 body = found.source.body if found.source else ""
-                if found.id != earlier and texts.same_words(body, words):
+                if found.id not in others and texts.same_words(body, words):
                     return {"conversation": found.id, "contact": one}
         waited = self._connection.now() - since
         if waited < SEARCH_LAG:
@@ -158,3 +159,20 @@ class Opener:
             logger.warning("intercom refused %s: %s", "/".join(change), error.code)
             return "refused"
         return "done"
+
+
+def _conversations(contact: Mapping[str, Any]) -> list[str]:
+    """The contact's conversations that other sessions had made; some may be open still."""
+    latest = contact.get("conversation")
+    return [*contact.get("earlier", ()), *([latest] if latest else [])]
+
+
+def _with_conversation(
+    contact: Mapping[str, Any], contact_id: str, remote_id: str
+) -> dict[str, Any]:
+    """What is kept of the contact once the conversation is made."""
+    kept: dict[str, Any] = {"id": contact_id, "conversation": remote_id}
+    earlier = [id_ for id_ in _conversations(contact) if id_ != remote_id]
+    if earlier:
+        kept["earlier"] = earlier[-EARLIER:]
+    return kept

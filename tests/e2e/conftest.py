@@ -40,11 +40,13 @@ def bridge(
         return
     server = os.environ.get("DATABASE_URL") or LOCAL_POSTGRES
     name = f"e2e_{uuid.uuid4().hex[:8]}"
-    address = f"{server.rpartition('/')[0]}/{name}"
-    with psycopg.connect(server, autocommit=True) as admin:
+    host = server.rpartition("/")[0]
+    with psycopg.connect(f"{host}/postgres", autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-    yield from _running(Bridge(folder, database_url=address, redis_url=root.REDIS_URL or ""))
-    with psycopg.connect(server, autocommit=True) as admin:
+    yield from _running(
+        Bridge(folder, database_url=f"{host}/{name}", redis_url=root.REDIS_URL or "")
+    )
+    with psycopg.connect(f"{host}/postgres", autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
