@@ -200,7 +200,7 @@ EVENTS: dict[str, type[Shape]] = {
         EventType.MESSAGE_STATUS,
         "A message could not be delivered (`failed`), or its agent deleted it (`redacted`).",
         messageId=Text(),
-        status=Choice("MessageNews", ["failed", "redacted"]),
+        status=Choice("MessageNews", ["pending", "failed", "dropped", "redacted"]),
         detail=Text(**MAYBE),
     ),
     EventType.TYPING.value: _event(

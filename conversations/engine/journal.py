@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from conversations.engine.handlers import NotYet
 from conversations.models import Delivery
+from providers.errors import RateLimited, Retry, Unavailable
 
 T = TypeVar("T")
 
@@ -57,7 +59,7 @@ class DeliveryJournal:
         if find is None:
             self.repeated_in_doubt = True
         else:
-            found = find(self.doubtful_since)
+            found = self._ask(find)
             if found is not None:
                 self.found = True
                 self.doubtful_since = None
@@ -65,6 +67,18 @@ class DeliveryJournal:
                 return found
         self.doubtful_since = None
         return None
+
+    def _ask(self, find: Callable[[datetime], T | None]) -> T | None:
+        assert self.doubtful_since is not None
+        try:
+            return find(self.doubtful_since)
+        except (RateLimited, Unavailable):
+            raise
+        except Retry as early:
+            # Nothing was tried: the vendor can't know yet, and says when to ask again.
+            if early.retry_after is None:
+                raise
+            raise NotYet(timedelta(seconds=early.retry_after), early.detail) from None
 
     def _record(self, step: str, result: Any) -> None:
         self.progress[step] = result

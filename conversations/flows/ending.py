@@ -29,7 +29,10 @@ def end(conversation: Conversation, reason: StopReason, *, ticket_is_closed: boo
     if not conversation.is_open:
         return False
     _close_books(conversation, ConversationStatus.STOPPED, reason)
-    if not ticket_is_closed and not _drop_unopened(conversation):
+    if ticket_is_closed:
+        # Sent now, it would open the ticket again while the session is over for the bot.
+        drop_waiting(conversation, "The session had ended before this could be delivered.")
+    elif not _drop_unopened(conversation):
         lanes.append(conversation, DeliveryKind.CLOSE, payload={"reason": reason})
     emit(conversation, EventType.STOPPED, {"reason": reason}, "stopped")
     return True
@@ -51,7 +54,11 @@ def drop_waiting(conversation: Conversation, why: str) -> None:
     waiting = Delivery.objects.filter(
         lane_id=lane_id(conversation.id, LaneKind.PROVIDER), state=DeliveryState.PENDING
     )
-    Message.objects.filter(deliveries__in=waiting).update(status=MessageStatus.DROPPED, failure=why)
+    for message in Message.objects.filter(deliveries__in=waiting).order_by("sequence"):
+        message.status, message.failure = MessageStatus.DROPPED, why
+        message.save(update_fields=["status", "failure"])
+        data = {"messageId": message.id, "status": MessageStatus.DROPPED, "detail": why}
+        emit(conversation, EventType.MESSAGE_STATUS, data, f"dropped:{message.id}")
     waiting.update(state=DeliveryState.DROPPED, error=why, finished_at=timezone.now())
 
 

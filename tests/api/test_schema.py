@@ -57,6 +57,9 @@ def test_the_api_is_as_described(calls: Api, operation: str, mode: GenerationMod
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],
         database=None,
+        # The same cases every time, unless somebody looks harder: what negative cases violate is
+        # at times lost when they are written into an address, and such a one is rightly accepted.
+        derandomize="SCHEMATHESIS_EXAMPLES" not in os.environ,
     )
     @given(case=cases, ours=st.booleans())
     def every_case(case: Any, ours: bool) -> None:

@@ -197,6 +197,20 @@ def test_a_rate_limit_holds_the_whole_installation(
     assert installation.hold_until > timezone.now() + timedelta(seconds=25)
 
 
+def test_a_rate_limit_that_is_over_holds_nobody_back(
+    session: Conversation, desk: Desk, installation: Installation, drain: Drain
+) -> None:
+    other = factories.conversation(installation)
+    drain()
+    Installation.objects.update(hold_until=timezone.now() - timedelta(seconds=1))
+    say(session, "one")
+    say(other, "two")
+    desk.answers = [fails(Unavailable("busy"))]
+    drain()
+    # Whoever comes first fails; the other did not have to wait for the outcome.
+    assert sorted(desk.tickets["t1"] + desk.tickets["t2"]) in (["one"], ["two"])
+
+
 def test_five_failures_in_a_row_open_the_breaker_and_one_success_closes_it(
     session: Conversation, desk: Desk, installation: Installation, drain: Drain
 ) -> None:
@@ -222,7 +236,7 @@ def test_a_ticket_that_can_not_be_opened_fails_the_session_and_tells_the_bot(
     drain()
     conversation.refresh_from_db()
     assert conversation.status == "failed"
-    assert event_types(conversation) == ["hitlFailed"]
+    assert event_types(conversation) == ["messageStatus", "hitlFailed"]
     assert conversation.messages.get().status == MessageStatus.DROPPED
 
 

@@ -10,7 +10,8 @@ import pytest
 import responses
 from django.utils import timezone
 
-from conversations.flows import catching_up, inbound, receipts, sessions
+from conversations.flows import catching_up, inbound, messages, receipts, sessions
+from conversations.flows.messages import NewMessage
 from conversations.models import (
     Conversation,
     ConversationStatus,
@@ -23,7 +24,7 @@ from conversations.models import (
     User,
 )
 from hitl_bridge.models import Installation
-from providers.errors import BadSignature
+from providers.errors import BadSignature, Unavailable
 from providers.types import (
     Agent,
     AgentAssigned,
@@ -303,3 +304,28 @@ def test_starting_the_same_session_again_returns_the_open_one(
 ) -> None:
     again = factories.conversation(installation, user=session.user, bot_conversation_id="chat-1")
     assert again.id == session.id
+
+
+def test_what_waits_when_the_agent_closes_does_not_open_the_ticket_again(
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
+) -> None:
+    desk.answers = [fake_desk.fails(Unavailable("down"))]
+    new = NewMessage("text", {"text": "still there?"}, session.user_id)
+    messages.send_message(session.bot, session.id, new)
+    drain()
+    webhook(installation, closed(), desk)
+    drain()
+    drain(later=timedelta(hours=1))
+    assert desk.tickets["t1"] == []
+    assert told(session) == ["hitlQueued", "messageStatus", "hitlStopped"]
+
+
+def test_assignments_of_the_same_second_are_told_once_each(
+    session: Conversation, installation: Installation, desk: Desk, drain: Drain
+) -> None:
+    ada = Agent("ada", "Ada")
+    desk.happened += [assigned("a1", RUI), assigned("a2", ada)]
+    for key in ("p1", "p2", "p3"):
+        webhook(installation, message(key, agent=ada), desk)
+        drain()
+    assert told(session).count("hitlAssigned") == 2
