@@ -19,7 +19,7 @@ from providers.errors import Misconfigured, ProviderError, Reconnect, Retry
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=2)
-AGAIN = timedelta(minutes=1)
+AGAIN = timedelta(seconds=15)
 
 
 def request(installations: QuerySet[Installation]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from django.db import connections
 from django.utils import timezone
 
 from conversations.engine import heartbeat, lanes, local
@@ -42,7 +44,31 @@ def housekeeping() -> None:
 class _Chore:
     run: Callable[[], object]
     every: float  # seconds
+    # In a thread of its own: it talks to help desks, and the sweep must not wait for them.
+    apart: bool = False
     next_at: float = 0.0
+    thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Do it, or have it done if it is not being done still."""
+        if not self.apart:
+            self._guarded()
+        elif self.thread is None or not self.thread.is_alive():
+            self.thread = threading.Thread(target=self._on_its_own, name="chore", daemon=True)
+            self.thread.start()
+
+    def _on_its_own(self) -> None:
+        try:
+            self._guarded()
+        finally:
+            connections.close_all()
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except Exception:
+            # One chore's defect must not keep the others from their turn.
+            log.exception("chore_failed", chore=self.run.__name__)
 
 
 class Chores:
@@ -54,8 +80,8 @@ class Chores:
             _Chore(timers.run_due, 1),
             _Chore(receipts.apply_waiting, 2),
             _Chore(catching_up.start_due, 2),
-            _Chore(botpress.run_due, 1),
-            _Chore(provisioning.run_due, 2),
+            _Chore(botpress.run_due, 1, apart=True),
+            _Chore(provisioning.run_due, 2, apart=True),
             _Chore(lanes.repair, 60),
             _Chore(housekeeping, 600),
         ]
@@ -65,11 +91,7 @@ class Chores:
         for chore in self._chores:
             if now >= chore.next_at:
                 chore.next_at = now + chore.every
-                try:
-                    chore.run()
-                except Exception:
-                    # One chore's defect must not keep the others from their turn.
-                    log.exception("chore_failed", chore=chore.run.__name__)
+                chore.start()
 
 
 def runner(

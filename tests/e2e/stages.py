@@ -110,7 +110,7 @@ class Stages:
         if not spare:
             spare += self._declare(desk)
         stage = spare.pop(0)
-        until(lambda: desk.connected(stage.account), f"{name} registered")
+        until(lambda: desk.connected(stage.account), f"{name} registered", within=120)
         return stage
 
     def stop(self) -> None:
