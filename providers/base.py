@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from providers.errors import Misconfigured, Permanent
+from providers.errors import Misconfigured
 from providers.http import HttpClient
 from providers.types import (
     Account,
@@ -126,7 +126,6 @@ class Provider(ABC):
         ""  # calls per account, as the limits library reads it: "100/10 seconds"
     )
     token_lifetime_fraction: ClassVar[float] = 0.8  # refresh at this part of the token's life
-    catch_up_keeps_order: ClassVar[bool] = True  # `catch_up` returns the vendor's own order
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -295,13 +294,6 @@ class Provider(ABC):
         """The vendor's id of this webhook, the same for its repeats; empty: the body's hash."""
         del request
         return ""
-
-
-def require_payload(value: Any, expected: type[T] | tuple[type[T], ...], what: str) -> T:
-    """`value` if it is of that type, else a Permanent error naming it."""
-    if not isinstance(value, expected):
-        raise Permanent(f"{what} is missing or of the wrong type.")
-    return value
 
 
 def by_time(events: Sequence[InboundEvent]) -> list[InboundEvent]:

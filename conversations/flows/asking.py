@@ -10,12 +10,12 @@ from typing import Any, cast
 import structlog
 from django.utils import timezone
 
-from conversations.flows import ending, inbound
+from conversations.flows import inbound
 from conversations.flows.fetching import Fetcher
 from conversations.flows.locking import locked
 from conversations.flows.outgoing import ProviderHandler
 from conversations.flows.tickets import ticket_of
-from conversations.models import Conversation, Delivery, StopReason, User, UserKind
+from conversations.models import Conversation, Delivery, User, UserKind
 from hitl_bridge.connect import provider_for
 from providers.base import Journal, Provider
 from providers.errors import Gone, ProviderError, Unavailable
@@ -107,9 +107,7 @@ class CatchUp(AskingHandler):
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         if isinstance(error, Gone):
-            conversation = locked(delivery.conversation_id)
-            ending.drop_waiting(conversation, "The ticket no longer exists.")
-            ending.end(conversation, StopReason.FAILED, ticket_is_closed=True)
+            super().gave_up(delivery, error)
         else:
             soon = timezone.now() + ASK_AGAIN
             Conversation.objects.filter(pk=delivery.conversation_id, catch_up_at__gt=soon).update(

@@ -21,8 +21,6 @@ from conversations.models import (
     lane_id,
 )
 
-ENDED_BY_HELP_DESK = (StopReason.AGENT_CLOSED, StopReason.MISSED)
-
 
 def end(conversation: Conversation, reason: StopReason, *, ticket_is_closed: bool = False) -> bool:
     """End a locked conversation; False if it had ended before."""

@@ -17,7 +17,6 @@ from conversations.flows.locking import locked
 from conversations.flows.receipts import release_unmatched
 from conversations.flows.tickets import open_request, outgoing, save_contact, ticket_of
 from conversations.models import (
-    Conversation,
     ConversationStatus,
     Delivery,
     EventType,
@@ -106,7 +105,9 @@ class OpenTicket(ProviderHandler):
                 )
         except IntegrityError:
             ending.fail(
-                _reload(conversation), "This ticket belongs to another session that is still open."
+                locked(conversation.id),
+                "This ticket belongs to another session that is still open.",
+                "This ticket belongs to another session that is still open.",
             )
             return
         if conversation.is_open:
@@ -179,7 +180,3 @@ class TellAgent(ProviderHandler):
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         """A note is not worth ending a session for."""
-
-
-def _reload(conversation: Conversation) -> Conversation:
-    return locked(conversation.id)
