@@ -104,11 +104,8 @@ class OpenTicket(ProviderHandler):
                     ]
                 )
         except IntegrityError:
-            ending.fail(
-                locked(conversation.id),
-                "This ticket belongs to another session that is still open.",
-                "This ticket belongs to another session that is still open.",
-            )
+            why = "This ticket belongs to another session that is still open."
+            ending.fail(locked(conversation.id), why)
             return
         if conversation.is_open:
             emit(conversation, EventType.QUEUED, {"ticketId": conversation.remote_id}, "queued")
