@@ -57,8 +57,9 @@ class Journal(Protocol):
 
         Where an earlier attempt's outcome at this step is unknown (crash, time-out), `find` is
         asked first, with the time of that attempt's start; what it returns counts as the
-        result, None means "surely not carried out". It raises `Retry` when it can't know yet.
-        Without `find` the step is repeated and the attempt is shown as doubtful.
+        result, None means "surely not carried out". It raises `Retry` when it can't know yet,
+        `CannotAsk` when it never will: then, and without `find`, the step is repeated and the
+        delivery is shown as doubtful.
         """
 
 
@@ -229,11 +230,26 @@ class Provider(ABC):
         `note` says why, for the agent.
         """
 
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        """Open a closed ticket again, so that the customer's words arrive; nothing where the
+        vendor does so by itself or can't."""
+
     def typing(self, ticket: Ticket) -> None:
         """Show the agent that the user is typing; nothing where the vendor can't."""
 
+    def mark_read(self, ticket: Ticket, keys: Sequence[str], up_to: datetime) -> None:
+        """Show the agent that the user has read; nothing where the vendor can't.
+
+        `keys`: of the AgentMessages that have been read since the last time; `up_to`: the time
+        of the latest of them.
+        """
+
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
-        """Tell the agent something that the customer does not see; nothing where impossible."""
+        """Tell the agent something, also after the end; nothing where impossible.
+
+        Where there are no notes (`Capabilities.notes`), it is a message marked as the bridge's:
+        customers read the bot's chat and not the help desk's, and it is no agent's.
+        """
 
     # --- looking (I/O) ----------------------------------------------------------------------
 
@@ -244,6 +260,14 @@ class Provider(ABC):
         The keys are those that `parse` gives for the same happenings, so that what has been
         seen is dropped. Raises Gone if the ticket no longer exists.
         """
+
+    def read_agents(self, ticket: Ticket, since: datetime) -> list[InboundEvent]:
+        """At least what agents said since then, in the vendor's order; else like `catch_up`.
+
+        Asked ahead of telling each agent's message, since webhooks overtake each other: it should
+        cost one call.
+        """
+        return self.catch_up(ticket, since)
 
     def agent(self, agent_id: str) -> Agent | None:
         """The agent's name, e-mail and picture, and whether it is a bot; None if unknown there."""
@@ -288,6 +312,13 @@ class Provider(ABC):
         """
         del state, event
         return True
+
+    @classmethod
+    def continued(cls, ticket: Ticket, event: InboundEvent) -> OpenedTicket:
+        """The ended session's ticket as the next session has it, which an agent began on it by
+        this event; `ticket.conversation_id` is the next one's. No I/O."""
+        del event
+        return OpenedTicket(ticket.remote_id, ticket.state, ticket.contact)
 
     @classmethod
     def receipt_key(cls, request: WebhookRequest) -> str:

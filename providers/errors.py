@@ -9,6 +9,7 @@ ProviderError
 ├── Misconfigured      a setting is wrong: likewise, until an operator has mended it
 ├── Gone               the ticket is gone: the session ends
 └── Permanent          this message can't be delivered: dead letter
+CannotAsk              (not a ProviderError) nobody can say whether a step was carried out
 InvalidWebhook         (not a ProviderError) the request is not the vendor's, or can't be read
 ├── BadSignature
 └── BadPayload
@@ -76,6 +77,10 @@ class Gone(ProviderError):
 
 class Permanent(ProviderError):
     """The help desk will never take this."""
+
+
+class CannotAsk(Exception):
+    """The help desk does not tell whether a step was carried out: repeat it, shown as doubtful."""
 
 
 class InvalidWebhook(Exception):

@@ -17,7 +17,9 @@ def require_secret(value: str | None, what: str) -> bytes:
 
 def require_equal(given: str | None, expected: str) -> None:
     """Raise BadSignature unless both are equal; takes the same time wherever they differ."""
-    if not given or not hmac.compare_digest(given.encode(), expected.encode()):
+    # Half of a surrogate pair, which JSON can hold, is no reason to fail.
+    pair = [text.encode(errors="surrogatepass") for text in (given or "", expected)]
+    if not given or not hmac.compare_digest(*pair):
         raise BadSignature
 
 

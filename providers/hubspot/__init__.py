@@ -5,7 +5,7 @@ Facts and their sources: https://developers.hubspot.com/docs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,7 @@ class HubSpot(Provider):
         files=True,
         transcript="note",
         notes=True,
+        read_out=True,
         transfers=True,
         idempotent_send=True,
         oauth=True,
@@ -145,6 +146,12 @@ class HubSpot(Provider):
 
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         self._outgoing.close(ticket, note, journal)
+
+    def mark_read(self, ticket: Ticket, keys: Sequence[str], up_to: datetime) -> None:
+        self._outgoing.mark_read(ticket, keys)
+
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        self._outgoing.reopen(ticket, journal)
 
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
         self._outgoing.tell_agent(ticket, text, journal, "tell")

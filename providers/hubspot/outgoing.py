@@ -6,7 +6,7 @@ https://developers.hubspot.com/docs/api-reference/conversations-custom-channels-
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,7 +78,12 @@ class Outgoing:
                 "ticket", lambda: self._fill_ticket(thread_id, properties, started), repeatable
             )
         kept = {key: place[key] for key in ("channel_id", "account_id", "recipient")}
-        state = {**kept, "thread": request.conversation_id, "sender": started["sender"]}
+        state = {
+            **kept,
+            "thread": request.conversation_id,
+            "sender": started["sender"],
+            "opening": started.get("message", ""),
+        }
         return OpenedTicket(thread_id, state)
 
     def _place(self, session: Mapping[str, Any]) -> JsonObject:
@@ -125,14 +130,15 @@ class Outgoing:
         body = self._message(state, request.person.name, words, key)
         try:
             message = self._publish(place["channel_id"], body, request.requested_at)
-            thread_id = message.conversations_thread_id
+            thread_id, message_id = message.conversations_thread_id, message.id
         except AlreadyThere:
-            thread_id, _ = self._threads.opened(
+            thread_id, message_id = self._threads.opened(
                 place["inbox_id"], place["account_id"], sender, words, request.requested_at
             )
         if not thread_id:
             raise Retry("Looking for the thread that HubSpot has opened.", retry_after=LOOK_AGAIN)
-        return {"thread": thread_id, "sender": sender, "at": iso(self._connection.now())}
+        now = iso(self._connection.now())
+        return {"thread": thread_id, "message": message_id, "sender": sender, "at": now}
 
     def _assign(self, thread_id: str, session: Mapping[str, Any], journal: Journal) -> None:
         settings = self._connection.settings
@@ -186,7 +192,9 @@ class Outgoing:
             file = None
             if isinstance(piece, MediaPiece):
                 file = self._files.upload(piece, journal, f"file-{index}")
-            known, step = {*ticket.known_ids, *sent}, f"piece-{index}"
+            # The customer may say once more what the ticket was opened with.
+            opening = str(ticket.state.get("opening", ""))
+            known, step = {*ticket.known_ids, *sent, opening}, f"piece-{index}"
             if message.author == "bot":
                 text = f"{message.author_name} (bot): {readings(piece)[-1]}"
                 # The API's guide and its description disagree on comments' files: link as well.
@@ -259,6 +267,12 @@ class Outgoing:
         body = {**body, "timestamp": iso(at)}
         return self._api.read(Message, "POST", "channels", path, json=body)
 
+    def mark_read(self, ticket: Ticket, keys: Sequence[str]) -> None:
+        """See `Provider.mark_read`; HubSpot keeps it with each message."""
+        for key in keys:
+            path = f"/{segment(str(ticket.state['channel_id']))}/messages/{segment(key)}"
+            self._api.call("PATCH", "channels", path, json={"statusType": "READ"})
+
     # --- among agents -------------------------------------------------------------------------
 
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal, step: str) -> None:
@@ -299,10 +313,18 @@ class Outgoing:
         except Gone:
             return
 
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        """See `Provider.reopen`."""
+        if self._threads.thread(ticket.remote_id).status == "CLOSED":
+            journal.once("reopen", lambda: self._patch(ticket, "OPEN"), repeatable)
+
     def _patch_closed(self, ticket: Ticket) -> str:
+        return self._patch(ticket, "CLOSED")
+
+    def _patch(self, ticket: Ticket, status: str) -> str:
         path = f"/threads/{segment(ticket.remote_id)}"
-        self._api.call("PATCH", "conversations", path, json={"status": "CLOSED"})
-        return "closed"
+        self._api.call("PATCH", "conversations", path, json={"status": status})
+        return status.lower()
 
 
 def sender_of(person: Person) -> JsonObject:

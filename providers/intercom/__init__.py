@@ -178,6 +178,9 @@ class Intercom(Provider):
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         self._speaker.close(ticket, note, journal)
 
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        self._speaker.reopen(ticket, journal)
+
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
         self._speaker.tell_agent(ticket, text, journal, "tell")
 

@@ -81,7 +81,7 @@ class Opener:
     ) -> Mapping[str, str] | None:
         """The conversation that an attempt since then made; Retry while the search may lag."""
         words = opening_words(request, texts.TEXT_LIMIT)
-        others = _conversations(request.contact)
+        others = {*_conversations(request.contact), *request.others}
         for one in filter(None, dict.fromkeys([contact_id, self._book.find(request.person.id)])):
             for found in self._search(one, since - SKEW):
                 body = found.source.body if found.source else ""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.base import Connection, Journal
+from providers.base import Connection, Journal, repeatable
 from providers.errors import Gone, Misconfigured, Permanent
 from providers.html import paragraph
 from providers.http import Response, segment
@@ -145,6 +145,23 @@ class Speaker:
             )
         except Gone:
             return
+
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        """See `Provider.reopen`."""
+        if self._closed(ticket):
+            journal.once("reopen", lambda: self._post_open(ticket), repeatable)
+
+    def _post_open(self, ticket: Ticket) -> str:
+        body = {"message_type": "open", "admin_id": self.acting_admin(ticket.state)}
+        path = f"/conversations/{segment(ticket.remote_id)}/parts"
+        try:
+            self._api.call("POST", path, json=body)
+        except MissingAssignee as error:
+            raise _no_acting_admin(error) from None
+        except Permanent:
+            if self._closed(ticket):
+                raise
+        return "open"
 
     def _post_close(self, ticket: Ticket) -> str:
         body = {

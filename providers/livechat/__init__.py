@@ -5,7 +5,7 @@ Facts and their sources: https://platform.text.com/docs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -66,6 +66,10 @@ class LiveChat(Provider):
         files=True,
         transcript="message",
         notes=False,  # only an agent who is in the chat can write one
+        tells_after_end="whileOpen",
+        typing_out=True,
+        read_out=True,
+        read_in=True,
         availability=True,
         queue_events=True,
         transfers=True,
@@ -176,6 +180,12 @@ class LiveChat(Provider):
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         self._outgoing.close(ticket, note, journal)
 
+    def typing(self, ticket: Ticket) -> None:
+        self._outgoing.typing(ticket)
+
+    def mark_read(self, ticket: Ticket, keys: Sequence[str], up_to: datetime) -> None:
+        self._outgoing.mark_read(ticket, up_to)
+
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
         self._outgoing.tell_agent(ticket, text, journal)
 
@@ -211,6 +221,16 @@ class LiveChat(Provider):
             return bool(thread == threads[-1])
         newer = event.at.timestamp() >= float(state.get("opened") or 0)
         return thread in threads or (isinstance(event, AgentMessage) and newer)
+
+    @classmethod
+    def continued(cls, ticket: Ticket, event: InboundEvent) -> OpenedTicket:
+        """An agent began a new thread: its end is the new session's end."""
+        threads, thread = list(ticket.state.get("threads") or []), events.thread_of(event.key)
+        if thread and thread not in threads:
+            threads.append(thread)
+        state = {**ticket.state, "threads": threads, "opened": event.at.timestamp()}
+        contact = {**ticket.contact, "conversation": ticket.conversation_id}
+        return OpenedTicket(ticket.remote_id, state, contact)
 
     def agent(self, agent_id: str) -> Agent | None:
         if not events.is_human_agent(agent_id):

@@ -66,6 +66,12 @@ class Customers:
             raise IdentityLost("The customer's identity at LiveChat is not known any more.")
         return Customer(self, identity)
 
+    def as_known(self, contact: Mapping[str, Any]) -> KnownToken:
+        """The same, by the token that is kept: for calls whose result nobody keeps."""
+        identity = self.of(contact).identity
+        fresh = self.now.timestamp() < identity.renew_at
+        return KnownToken(identity.token if fresh else "")
+
     def known_or_new(self, contact: Mapping[str, Any], journal: Journal) -> Customer:
         """The user's customer; a new one at first and when LiveChat has forgotten the old one."""
         if Identity.of(contact):
@@ -184,6 +190,20 @@ class Customers:
             return Identity.model_validate_json(self._vault().decrypt(sealed.encode()))
         except InvalidToken:
             return None
+
+
+class KnownToken:
+    """A token that is not renewed: the identity's new cookies would be lost with it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get(self) -> str:
+        """The token. Raises IdentityLost."""
+        return self._token or self.renew("")
+
+    def renew(self, rejected: str) -> str:
+        raise IdentityLost("The customer's token must be renewed by something that lasts.")
 
 
 class Customer:

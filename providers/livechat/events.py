@@ -14,21 +14,23 @@ from datetime import datetime
 
 from providers.errors import BadPayload
 from providers.livechat.contents import contents_of
-from providers.livechat.models import Chat, Event, Notification, Payload, User
+from providers.livechat.models import ALL, Chat, Event, Notification, Payload, User
 from providers.types import (
     Agent,
     AgentAssigned,
     AgentMessage,
+    AgentTyping,
     InboundEvent,
     JsonObject,
     MessageRedacted,
+    MessagesSeen,
     TicketChanged,
     TicketClosed,
     TicketTransferred,
     WebhookRequest,
+    storable,
 )
 
-ALL = "all"  # the visibility of what the customer sees
 REPEATS = 600.0  # seconds in which an equal webhook without an id counts as the same
 _CUSTOMER = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 _BOT = re.compile(r"^[0-9a-f]{32}$", re.IGNORECASE)
@@ -37,7 +39,7 @@ _BOT = re.compile(r"^[0-9a-f]{32}$", re.IGNORECASE)
 def notification_of(body: bytes) -> Notification:
     """The envelope. Raises BadPayload."""
     try:
-        return Notification.model_validate(json.loads(body))
+        return Notification.model_validate(storable(json.loads(body)))
     except (ValueError, RecursionError):  # also ValidationError, JSON and Unicode errors
         raise BadPayload("The body is not a LiveChat webhook.") from None
 
@@ -191,6 +193,24 @@ def _deleted(payload: Payload, about: _About) -> Iterator[InboundEvent]:
         yield _redacted(payload.event_id, about)
 
 
+def _seen(payload: Payload, about: _About) -> Iterator[InboundEvent]:
+    """Who has seen what is said up to when; of us, too, whom it does not concern."""
+    if payload.seen_up_to and is_human_agent(payload.user_id):
+        yield MessagesSeen(
+            key=about.key("seen", payload.user_id, payload.seen_up_to.isoformat()),
+            agent=Agent(id=payload.user_id, email=_email(payload.user_id)),
+            **about.at(payload.seen_up_to),
+        )
+
+
+def _typing(payload: Payload, about: _About) -> Iterator[InboundEvent]:
+    """LiveChat's documents have it as a push of its socket API only; taken if it comes."""
+    typing = payload.typing_indicator
+    if typing.is_typing and typing.visibility == ALL and is_human_agent(typing.author_id):
+        agent = Agent(id=typing.author_id, email=_email(typing.author_id))
+        yield AgentTyping(key=about.key("typing", agent.id), agent=agent, **about.now)
+
+
 _RULES: dict[str, Callable[[Payload, _About], Iterator[InboundEvent]]] = {
     "incoming_event": _incoming_event,
     "incoming_chat": _incoming_chat,
@@ -200,6 +220,8 @@ _RULES: dict[str, Callable[[Payload, _About], Iterator[InboundEvent]]] = {
     "chat_deactivated": _deactivated,
     "thread_closed": _deactivated,  # its name before version 3
     "event_deleted": _deleted,
+    "events_marked_as_seen": _seen,
+    "incoming_typing_indicator": _typing,
 }
 
 

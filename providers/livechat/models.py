@@ -11,6 +11,9 @@ from providers.values import TupleOf, number_or_text
 Text = Annotated[str, BeforeValidator(number_or_text)]  # groups' ids are numbers
 
 
+ALL = "all"  # the visibility of what the customer sees
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -198,6 +201,12 @@ class Queue(_Model):
     queued_at: Text = ""
 
 
+class TypingIndicator(_Model):
+    author_id: Text = ""
+    visibility: Text = ALL
+    is_typing: bool = False
+
+
 class Payload(_Model):
     """The payloads of all webhooks: each fills what it has."""
 
@@ -211,6 +220,8 @@ class Payload(_Model):
     reason: Text = ""
     transferred_to: Transferred = Transferred()
     queue: Queue | None = None
+    seen_up_to: AwareDatetime | None = None
+    typing_indicator: TypingIndicator = TypingIndicator()
 
 
 class Notification(_Model):

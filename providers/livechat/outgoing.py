@@ -21,6 +21,7 @@ from providers.render import MediaPiece, Piece, TextPiece, pieces
 from providers.types import OpenedTicket, OpenRequest, OutgoingMessage, Sent, Ticket
 
 logger = logging.getLogger(__name__)
+SKIPPED = "skipped"
 
 MAX_FILE = 10 * 1024 * 1024  # bytes
 
@@ -179,16 +180,30 @@ class Outgoing:
         except Permanent:
             return ""
 
+    # --- in passing -------------------------------------------------------------------------
+
+    def typing(self, ticket: Ticket) -> None:
+        """What agents see of a customer who types is a look at their text: dots, here."""
+        who = self._customers.as_known(ticket.contact)
+        body = {"chat_id": ticket.remote_id, "sneak_peek_text": "…"}
+        self._api.customer(who, "send_sneak_peek", body)
+
+    def mark_read(self, ticket: Ticket, up_to: datetime) -> None:
+        """See `Provider.mark_read`."""
+        who = self._customers.as_known(ticket.contact)
+        body = {"chat_id": ticket.remote_id, "seen_up_to": up_to.isoformat()}
+        self._api.customer(who, "mark_events_as_seen", body)
+
     # --- ending -----------------------------------------------------------------------------
 
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         """See `Provider.close`."""
-        if ticket.contact.get("conversation", ticket.conversation_id) != ticket.conversation_id:
-            return  # the customer's next session goes on in this chat
+        if not self._is_latest(ticket):
+            return
         try:
             who = self._customers.of(ticket.contact)
             if note:
-                journal.once("note", lambda: self._say_goodbye(who, ticket, note), repeatable)
+                journal.once("note", lambda: self._say_as_bot(who, ticket, note), repeatable)
             journal.once(
                 "close", lambda: self._deactivate(who, ticket), lambda _: self._closed(who, ticket)
             )
@@ -198,8 +213,8 @@ class Outgoing:
         except Gone:
             return
 
-    def _say_goodbye(self, who: Customer, ticket: Ticket, note: str) -> str:
-        """Why it ends, for the agent. A chat that is closed stays closed."""
+    def _say_as_bot(self, who: Customer, ticket: Ticket, note: str) -> str:
+        """Something for the agent, as why it ends. A chat that is closed stays closed."""
         event = {"type": "message", "text": texts.bot_line("Chatbot") + note}
         body = {"chat_id": ticket.remote_id, "event": event, "attach_to_last_thread": False}
         try:
@@ -234,13 +249,26 @@ class Outgoing:
     # --- to the agent alone -----------------------------------------------------------------
 
     def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
-        """A private note, which only an agent who is in the chat can write: else nothing."""
+        """A private note, which only an agent who is in the chat can write; else a message of the
+        bridge's, which a closed chat does not take."""
         custom_id = f"{journal.key}:tell"
-        journal.once(
+        noted = journal.once(
             "tell",
             lambda: self._note(ticket.remote_id, text, custom_id),
             lambda _: self._noted(ticket.remote_id, custom_id),
         )
+        if noted != SKIPPED or not self._is_latest(ticket):
+            return
+        try:
+            who = self._customers.of(ticket.contact)
+            journal.once("say", lambda: self._say_as_bot(who, ticket, text), repeatable)
+        except (IdentityLost, Gone):
+            return
+
+    def _is_latest(self, ticket: Ticket) -> bool:
+        """Whether the customer's next session does not go on in this chat already."""
+        latest = ticket.contact.get("conversation", ticket.conversation_id)
+        return bool(latest == ticket.conversation_id)
 
     def _note(self, chat_id: str, text: str, custom_id: str) -> str:
         event = {"type": "message", "text": text, "visibility": "agents", "custom_id": custom_id}
@@ -248,7 +276,7 @@ class Outgoing:
             answer = self._api.agent("send_event", {"chat_id": chat_id, "event": event})
         except (Permanent, Misconfigured, Gone) as error:
             logger.info("livechat takes no note from outside the chat: %s", error.code)
-            return "skipped"
+            return SKIPPED
         return parsed(SentEvent, answer).event_id
 
     def _noted(self, chat_id: str, custom_id: str) -> str | None:

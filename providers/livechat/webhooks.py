@@ -32,8 +32,10 @@ ACTIONS = (
     "chat_transferred",
     "chat_deactivated",
     "event_deleted",
+    "events_marked_as_seen",
 )
-OPTIONAL = frozenset({"event_deleted"})  # new in version 3.6
+# New in version 3.6, and what a session can do without.
+OPTIONAL = frozenset({"event_deleted", "events_marked_as_seen"})
 CALLBACK = "/oauth/livechat/callback"
 
 Save = Callable[[Mapping[str, Any]], None]

@@ -60,16 +60,18 @@ class Capabilities:
     files: bool  # takes files as files
     transcript: Literal["note", "message", "field"]  # where the agent sees the history
     notes: bool  # takes text that agents see and the customer does not
+    # How the agent is told of something after the session's end: by a note at any time, or by a
+    # message, which the vendor takes only while the chat is open (an agent has opened it again).
+    tells_after_end: Literal["note", "whileOpen"] = "note"
     typing_out: bool = False
     typing_in: bool = False
+    read_out: bool = False  # the agent sees that the user has read
+    read_in: bool = False  # the bot is told that the agent has read
     availability: bool = False
     queue_events: bool = False
     transfers: bool = False
     idempotent_send: bool = False  # the vendor takes our id and refuses a second one
     lookup: bool = True  # a doubtful send can be asked for
-    # Webhooks overtake each other, so the ticket is read before an agent's message is told.
-    # False where reading costs more than a call or two.
-    reads_before_telling: bool = True
     oauth: bool = False
     provisions_webhooks: bool = False
     one_ticket_per_person: bool = False  # a user's second session needs the first one ended

@@ -156,6 +156,18 @@ class AgentTyping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesSeen:
+    """An agent has seen what was said up to `at`; ephemeral, never queued."""
+
+    remote_id: str
+    key: str
+    at: datetime
+    agent: Agent | None = None
+    account_id: str = ""
+    kind: Literal["messages_seen"] = "messages_seen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected:
     """The account uninstalled the app or withdrew its access."""
 
@@ -177,6 +189,7 @@ InboundEvent: TypeAlias = (
     | MessageRedacted
     | SendFailed
     | AgentTyping
+    | MessagesSeen
     | Disconnected
 )
 

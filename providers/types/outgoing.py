@@ -60,6 +60,9 @@ class OpenRequest:
     session: Mapping[str, Any]  # the bot's hitlSession, already validated by `validate_session`
     contact: Mapping[str, Any]  # what an earlier `open` for this user stored (see OpenedTicket)
     requested_at: datetime
+    # Vendor ids of what this user's other sessions have made or are just making: who looks for a
+    # ticket whose fate is unknown must not take one of these.
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from providers.zoho.declaration import (
     session_problems,
     value_problems,
 )
-from providers.zoho.models import Named, Operator
+from providers.zoho.models import Entity, Named, Operator
 from providers.zoho.outgoing import FILE_TIMEOUT, MAX_FILE, Outgoing
 
 OPERATOR_PAGES = 10
@@ -58,12 +58,12 @@ class Zoho(Provider):
         files=True,
         transcript="field",
         notes=False,
+        tells_after_end="whileOpen",
         availability=True,
         transfers=True,
         oauth=True,
         provisions_webhooks=True,
         session_keys=SESSION_KEYS,
-        reads_before_telling=False,  # two calls a second is all there is
     )
     webhook_topics = WEBHOOK_EVENTS
     # Two a second, as Zoho names no number but blocks the IP address; with room for a check or a
@@ -179,12 +179,24 @@ class Zoho(Provider):
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         self._outgoing.close(ticket, note, journal)
 
+    def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
+        self._outgoing.tell_agent(ticket, text, journal)
+
     # --- looking ----------------------------------------------------------------------------
 
     def catch_up(self, ticket: Ticket, since: datetime) -> list[InboundEvent]:
+        return self._read(ticket, since, lambda: self._api.conversation(ticket.remote_id))
+
+    def read_agents(self, ticket: Ticket, since: datetime) -> list[InboundEvent]:
+        """The messages alone: two calls a second is all that there is."""
+        return self._read(ticket, since, Entity)
+
+    def _read(
+        self, ticket: Ticket, since: datetime, look: Callable[[], Entity]
+    ) -> list[InboundEvent]:
         since = max(since, ticket.opened_at)
         try:
-            entity = self._api.conversation(ticket.remote_id)
+            entity = look()
             messages = self._api.messages(ticket.remote_id, since)
         except NotPermitted as error:
             # Not Misconfigured: sending and webhooks work, so the installation must not pause.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.base import Connection, Journal
-from providers.errors import Gone, Misconfigured, Permanent, Retry
+from providers.errors import CannotAsk, Gone, Misconfigured, Permanent, Retry
 from providers.http import Response, segment
 from providers.media import fetched
 from providers.render import MediaPiece, Piece, pieces
@@ -97,7 +97,7 @@ class Outgoing:
         except NotPermitted as error:
             # A chat too many is seen and closed by an agent; a handoff that waits forever is not.
             logger.warning("zoho does not list chats to this token: %s", error.code)
-            return None
+            raise CannotAsk from None
         if found:
             return found
         waited = self._connection.now() - since
@@ -183,7 +183,7 @@ class Outgoing:
             messages = self._api.messages(remote_id, since - SKEW)
         except NotPermitted as error:
             logger.warning("zoho does not list messages to this token: %s", error.code)
-            return None
+            raise CannotAsk from None
         for message in messages:
             sender = message.sender
             ours = sender and (sender.id.startswith("$") or sender.type == "visitor")
@@ -198,13 +198,9 @@ class Outgoing:
 
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         """See `Provider.close`. There are no private notes: the reason is a last message."""
-        text = texts.by_bot("Bridge", note or "The customer has left the conversation.")
         try:
-            journal.once(
-                "closing-text",
-                lambda: self._last_words(ticket.remote_id, text),
-                lambda since: self._find_said(ticket.remote_id, {"text": text}, since, ()),
-            )
+            note = note or "The customer has left the conversation."
+            self._say_as_bridge(ticket, note, journal, "closing-text")
             journal.once(
                 "close",
                 lambda: self._put_close(ticket.remote_id),
@@ -212,6 +208,21 @@ class Outgoing:
             )
         except Gone:
             return
+
+    def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
+        """There are no private notes: a message of the bridge's, while the chat is open."""
+        try:
+            self._say_as_bridge(ticket, text, journal, "tell")
+        except Gone:
+            return
+
+    def _say_as_bridge(self, ticket: Ticket, text: str, journal: Journal, step: str) -> None:
+        said = texts.by_bot("Bridge", text)
+        journal.once(
+            step,
+            lambda: self._last_words(ticket.remote_id, said),
+            lambda since: self._find_said(ticket.remote_id, {"text": said}, since, ()),
+        )
 
     def _last_words(self, remote_id: str, text: str) -> str:
         """A closed chat takes no more words; that must not keep it from counting as closed."""
