@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class HitlBridgeConfig(AppConfig):
     name = "hitl_bridge"
     verbose_name = "Connections"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the signals; their receivers need the models, so not before."""
+        import_module("hitl_bridge.login_audit")

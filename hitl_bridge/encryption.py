@@ -59,8 +59,17 @@ def decrypt(ciphertext: str) -> str:
 
 
 def rotate(ciphertext: str) -> str:
-    """The same secret under the first key."""
-    return _current().rotate(ciphertext.encode()).decode() if ciphertext else ""
+    """The same secret under the first key. Raises DecryptionError if no key fits."""
+    return encrypt(decrypt(ciphertext))
+
+
+def is_current(ciphertext: str) -> bool:
+    """Whether the first key encrypted it."""
+    try:
+        _fernet(tuple(settings.ENCRYPTION_KEYS[:1])).decrypt(ciphertext.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 class EncryptedTextField(_TextField):

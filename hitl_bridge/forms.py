@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
 )
@@ -19,6 +20,8 @@ from hitl_bridge.callback_secrets import callback_secret_problem
 from hitl_bridge.fields import KEEP, AddressField, PickerWidget, SecretField
 from hitl_bridge.models import App, Bot, Installation
 from hitl_bridge.models.bots import Connector
+from hitl_bridge.options import Item, WrongValueError
+from hitl_bridge.options.kinds import LONGEST_TIMEOUT, Address, Seconds
 from providers.base import Provider
 from providers.types import Field, Problem
 
@@ -111,7 +114,7 @@ class DeclaredForm(OwnForm):
     adapter: ClassVar[type[Provider]]
     declared_settings: ClassVar[tuple[Field, ...]] = ()
     declared_credentials: ClassVar[tuple[Field, ...]] = ()
-    declared_options: ClassVar[tuple[Field, ...]] = ()
+    declared_options: ClassVar[tuple[Item, ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -179,8 +182,9 @@ class InstallationForm(DeclaredForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        stored = options.flat(self.instance.options)
         for item in self.declared_options:
-            self.initial.setdefault(OPTION + item.name, self.instance.options.get(item.name, ""))
+            self.initial.setdefault(option_field(item), stored.get(item.name, ""))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -197,10 +201,14 @@ class InstallationForm(DeclaredForm):
         return values
 
     def save(self, commit: bool = True) -> Any:
-        names = [item.name for item in self.declared_options]
-        given = {name: self.cleaned_data[OPTION + name] for name in names}
+        given = {item.name: self.cleaned_data[option_field(item)] for item in self.declared_options}
         self.instance.options = options.merged(self.instance.options, given)
         return super().save(commit=commit)
+
+
+def option_field(item: Item) -> str:
+    """The name of an option's field: no dots, which style sheets would take for classes."""
+    return OPTION + item.name.replace(".", "_")
 
 
 def declared_form(
@@ -208,7 +216,7 @@ def declared_form(
     adapter: type[Provider],
     *,
     app_level: bool = False,
-    offered: tuple[Field, ...] = (),
+    offered: tuple[Item, ...] = (),
 ) -> type[DeclaredForm]:
     """`base` with a field for everything that the adapter declares (for apps: what they share),
     and for each option on offer."""
@@ -218,7 +226,7 @@ def declared_form(
     )
     fields: dict[str, Any] = {SETTING + item.name: form_field(item) for item in settings}
     fields |= {CREDENTIAL + item.name: form_field(item) for item in credentials}
-    fields |= {OPTION + item.name: OptionField(item) for item in offered}
+    fields |= {option_field(item): OptionField(item) for item in offered}
     name = f"{adapter.__name__}{base.__name__}"
     return type(
         name,
@@ -237,9 +245,9 @@ def declared_form(
 class OptionField(forms.CharField):
     """An option of installations; cleans to what is stored, "" where it is left to the bridge."""
 
-    def __init__(self, item: Field) -> None:
+    def __init__(self, item: Item) -> None:
         self.item = item
-        unset = f" Empty: {item.default}" if item.default else ""
+        unset = f" Empty: {item.default}." if item.default else ""
         super().__init__(
             label=item.label,
             required=False,
@@ -247,22 +255,31 @@ class OptionField(forms.CharField):
             widget=_option_widget(item),
         )
 
-    def clean(self, value: Any) -> int | str:
-        text = str(super().clean(value))
-        problem = options.problem(self.item, text)
-        if problem:
-            raise forms.ValidationError(problem)
-        return options.value(self.item, text)
+    def prepare_value(self, value: Any) -> Any:
+        """What was stored as a person would type it; what was just typed as it is."""
+        return (
+            value if value in ("", None) or isinstance(value, str) else self.item.kind.show(value)
+        )
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return options.read(self.item, str(super().clean(value)))
+        except WrongValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
 
-def _option_widget(item: Field) -> forms.Widget:
-    shown = {"placeholder": item.default}
+def _option_widget(item: Item) -> forms.Widget:
+    kind, shown = item.kind, {"placeholder": item.default}
     widget: forms.Widget = UnfoldAdminTextInputWidget(shown)
-    if item.choices:
-        widget = UnfoldAdminSelectWidget(choices=item.choices)
-    elif options.is_timeout(item):
-        widget = UnfoldAdminIntegerFieldWidget({"min": 0, "max": options.LONGEST_TIMEOUT})
-    elif options.is_address(item):
+    if kind.choices:
+        # An empty value of the option's own needs no other one beside it.
+        unset = [] if kind.choices[0][0] == "" else [("", f"Not set: {item.default}")]
+        widget = UnfoldAdminSelectWidget(choices=[*unset, *kind.choices])
+    elif kind.several_lines:
+        widget = UnfoldAdminTextareaWidget({**shown, "rows": 2})
+    elif isinstance(kind, Seconds):
+        widget = UnfoldAdminIntegerFieldWidget({"min": 0, "max": LONGEST_TIMEOUT})
+    elif isinstance(kind, Address):
         widget = UnfoldAdminURLInputWidget(shown)
     return widget
 

@@ -7,8 +7,11 @@ all callers in the same way, but says itself when it is over: nobody needs to pr
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from hitl_bridge.models import Bot, Installation, InstallationStatus
@@ -28,22 +31,33 @@ OPENS_AFTER = 5  # failures in a row
 FIRST_HOLD, LONGEST_HOLD = timedelta(seconds=5), timedelta(minutes=5)
 PROBE = timedelta(seconds=30)  # how long others wait for the one who probes
 QUIET = timedelta(seconds=30)  # "last success" is written at most this often
+# Who waits comes back at random within so many seconds after the hold, lest a thousand come at
+# once: the first of them probes, and its success calls all the others. Who has just failed comes
+# last, so that a message which alone fails does not keep the others waiting.
+AFTER_A_LIMIT, AFTER_A_PROBE = 1.0, 30.0
 
 
 def hold_until(target: Installation | Bot) -> datetime | None:
-    """When the target may be tried again; None: now (and if its breaker is open, by us alone)."""
-    held, now = target.hold_until, timezone.now()
-    if held is None:
+    """When to look again; None: nothing holds it, or somebody must probe now."""
+    held = target.hold_until
+    return _with_spread(target, held) if held and held > timezone.now() else None
+
+
+def probe(target: Installation | Bot) -> datetime | None:
+    """Ask to try a target that nothing holds: None, or when to look again, since somebody else
+    tries whether it is back."""
+    held, until = target.hold_until, timezone.now() + PROBE
+    if held is None or target.failures < OPENS_AFTER:
         return None
-    if held > now:
-        return held
-    if target.failures < OPENS_AFTER:
+    if _row(target).filter(hold_until=held).update(hold_until=until):
+        target.hold_until = None  # for the rest of this attempt
         return None
-    manager = type(target)._default_manager
-    probing = now + PROBE
-    if manager.filter(pk=target.pk, hold_until=held).update(hold_until=probing):
-        return None
-    return probing
+    return _with_spread(target, until)
+
+
+def _with_spread(target: Installation | Bot, held: datetime) -> datetime:
+    spread = AFTER_A_PROBE if target.failures >= OPENS_AFTER else AFTER_A_LIMIT
+    return held + timedelta(seconds=random.random() * spread)  # noqa: S311 - no secret
 
 
 def succeeded(target: Installation | Bot) -> bool:
@@ -52,27 +66,59 @@ def succeeded(target: Installation | Bot) -> bool:
     seen = "last_sent_at" if isinstance(target, Installation) else "last_delivered_at"
     last = getattr(target, seen)
     if target.failures or target.hold_until or last is None or now - last > QUIET:
-        changes = {seen: now, "failures": 0, "hold_until": None}
-        type(target)._default_manager.filter(pk=target.pk).update(**changes)
+        changes: dict[str, object] = {seen: now, "failures": 0, "hold_until": None}
+        if isinstance(target, Installation):
+            changes["hold_reason"] = ""
+        _row(target).update(**changes)
     return target.failures >= OPENS_AFTER
 
 
-def failed(target: Installation | Bot, error: ProviderError) -> None:
-    """The target did not take something: count it if it says something about the target."""
-    manager = type(target)._default_manager.filter(pk=target.pk)
+def failed(target: Installation | Bot, error: ProviderError) -> datetime | None:
+    """The target did not take something: count it if it says something about the target.
+
+    Returns when whoever tried it should try again, if because of that nobody may now.
+    """
     now = timezone.now()
     if isinstance(error, RateLimited):
         until = now + timedelta(seconds=error.retry_after or 10)
-        manager.update(hold_until=until, last_error=error.detail[:300])
-    elif isinstance(error, Unavailable | OutcomeUnknown):
-        failures = target.failures + 1
-        changes: dict[str, object] = {"failures": failures, "last_error": error.detail[:300]}
-        if failures >= OPENS_AFTER:
-            wait = min(FIRST_HOLD * 2 ** min(failures - OPENS_AFTER, 10), LONGEST_HOLD)
-            changes["hold_until"] = now + wait
-        manager.update(**changes)
-    elif isinstance(target, Installation) and isinstance(error, Reconnect | Misconfigured):
+        _row(target).update(**_hold(target, until, error))
+        return until
+    if isinstance(error, Unavailable | OutcomeUnknown):
+        return _count(target, error, now)
+    if isinstance(target, Installation) and isinstance(error, Reconnect | Misconfigured):
         needs_help(target, error)
+    return None
+
+
+def _count(target: Installation | Bot, error: ProviderError, now: datetime) -> datetime | None:
+    """One more failure. `target` is as it was when the attempt began: many may fail at once,
+    but one alone got through to a target whose breaker was open."""
+    rows, probed = _row(target), target.failures
+    if probed >= OPENS_AFTER:
+        until = now + min(FIRST_HOLD * 2 ** min(probed + 1 - OPENS_AFTER, 10), LONGEST_HOLD)
+        hold = _hold(target, until, error)
+        opened = rows.filter(failures=probed).update(failures=probed + 1, **hold)
+    else:
+        until = now + FIRST_HOLD
+        counted = rows.filter(failures__lt=OPENS_AFTER).update(
+            failures=F("failures") + 1, last_error=error.detail[:300]
+        )
+        # Not counted: others have opened it while we waited for an answer.
+        opened = not counted or rows.filter(failures=OPENS_AFTER).update(
+            **_hold(target, until, error)
+        )
+    return until + timedelta(seconds=AFTER_A_PROBE) if opened else None
+
+
+def _hold(target: Installation | Bot, until: datetime, error: ProviderError) -> dict[str, object]:
+    changes: dict[str, object] = {"hold_until": until, "last_error": error.detail[:300]}
+    if isinstance(target, Installation):
+        changes["hold_reason"] = error.detail[:200]
+    return changes
+
+
+def _row(target: Installation | Bot) -> QuerySet[Any]:
+    return type(target)._default_manager.filter(pk=target.pk)
 
 
 def needs_help(installation: Installation, error: ProviderError) -> None:

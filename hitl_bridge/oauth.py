@@ -21,8 +21,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 
 import providers
-from hitl_bridge import connect, connecting, tokens
-from hitl_bridge.models import Installation
+from hitl_bridge import audit, connect, connecting, tokens
+from hitl_bridge.models import AuditAction, Installation
 from providers.errors import ProviderError
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ def _flow(request: HttpRequest, provider: str) -> tuple[Installation, str]:
     if flow is None or flow["installation"] != pk or person != request.user.pk:
         raise Refused(f"This answer has been used already, or began in another login.{AGAIN}")
     model_admin: Any = admin.site.get_model_admin(Installation)
-    installation = model_admin.get_object(request, pk)
+    installation = model_admin.get_queryset(request).filter(pk=pk).first()
     if installation is None or installation.provider != provider:
         raise Refused("There is no such installation any more.")
     if not model_admin.has_change_permission(request, installation):
@@ -120,6 +120,7 @@ def _finish(request: HttpRequest, installation: Installation, verifier: str) -> 
     address = redirect_uri(installation.provider)
     grant = provider.oauth_exchange(params["code"], address, params, verifier)
     tokens.store_grant(installation, grant)
+    audit.record(request, AuditAction.CHANGED, installation, did="connected by login")
     connecting.connect_now(request, installation, logged_in=True)
 
 

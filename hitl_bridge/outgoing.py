@@ -8,7 +8,8 @@ from functools import lru_cache
 import requests
 from django.conf import settings
 
-from providers.http import AllowedTargets, HttpClient, guarded_session
+from providers.http import HttpClient
+from providers.targets import AllowedTargets, guarded_session
 
 
 @lru_cache(maxsize=2)

@@ -7,6 +7,7 @@ by compare and swap on the token's version. Whoever finds the lease taken waits 
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from collections.abc import Callable
@@ -19,12 +20,13 @@ from django.utils import timezone
 import providers
 from hitl_bridge.models import Installation, OAuthToken
 from providers.base import TokenGrant
-from providers.errors import ProviderError, Reconnect, Unavailable
+from providers.errors import OutcomeUnknown, ProviderError, Reconnect, Unavailable
 
 LEASE = timedelta(seconds=40)
 MARGIN = timedelta(seconds=60)  # a token must be good for this long
 PATIENCE = 20.0  # seconds to wait for another worker's refresh
 STATIC_CREDENTIAL = "access_token"
+SPREAD = 0.2  # of the time that a token is good for: those given together end apart
 NOT_CONNECTED = "not_connected"  # code of the error while there is nothing to make a token of
 
 
@@ -126,6 +128,10 @@ class StoredTokens:
             if current.version != token.version and good_enough(current):
                 return current
             raise
+        except OutcomeUnknown as error:
+            # Of the token alone: what it is needed for has surely not been tried.
+            self._give_back(token, owner)
+            raise Unavailable(error.detail, retry_after=error.retry_after) from None
         except ProviderError:
             self._give_back(token, owner)
             raise
@@ -169,11 +175,14 @@ def _usable(token: OAuthToken) -> bool:
 
 
 def refresh_due_at(token: OAuthToken, fraction: float) -> datetime | None:
-    """When `fraction` of the token's life is over; None for one that does not expire."""
+    """When `fraction` of the token's life is over, or some time before; None for one that does
+    not expire."""
     if token.expires_at is None:
         return None
     obtained = token.obtained_at or token.expires_at - timedelta(hours=1)
-    return obtained + (token.expires_at - obtained) * fraction
+    # The same for every look at this token.
+    earlier = random.Random(f"{token.installation_id}:{token.version}").random() * SPREAD  # noqa: S311 - no secret
+    return obtained + (token.expires_at - obtained) * fraction * (1 - earlier)
 
 
 def _cannot_refresh(_: str) -> TokenGrant:

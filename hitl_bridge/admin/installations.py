@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
@@ -16,8 +16,15 @@ from hitl_bridge.admin.base import ObjectAction, badge, two_lines
 from hitl_bridge.admin.declared import DeclaredAdmin, Fieldsets
 from hitl_bridge.admin.installation_panel import STATUS_STYLES, ago, panel
 from hitl_bridge.fields import PickerWidget
-from hitl_bridge.forms import OPTION, SETTING, DeclaredForm, InstallationForm, declared_form
+from hitl_bridge.forms import (
+    SETTING,
+    DeclaredForm,
+    InstallationForm,
+    declared_form,
+    option_field,
+)
 from hitl_bridge.models import Installation, InstallationStatus
+from hitl_bridge.options.declared import HOURS, SESSIONS, TEXTS
 from providers.base import Provider
 from providers.errors import ProviderError
 
@@ -25,6 +32,18 @@ from providers.errors import ProviderError
 FORM_COLUMNS = (
     "slug", "app", "settings", "credentials", "options", "api_base_url", "auth_base_url",
 )  # fmt: skip
+
+
+# How the parts of the options look, where there is something to say.
+OPTION_PARTS: dict[str, dict[str, Any]] = {
+    SESSIONS: {"description": "Several words are separated by commas; off: none."},
+    TEXTS: {
+        "classes": ["collapse"],
+        "description": "For each: on (the bridge's words), off, or words of your own. Words for "
+        "one language begin with it on a line of their own: [de] Hallo!",
+    },
+    HOURS: {"classes": ["collapse"]},
+}
 
 
 @admin.register(Installation)
@@ -65,15 +84,12 @@ class InstallationAdmin(DeclaredAdmin):
         ]
 
     def _option_fieldsets(self, obj: Installation | None) -> Fieldsets:
-        offered = options.offered(obj.bot if obj else None)
-        parts = (
-            ("Sessions", [item for item in offered if options.is_timeout(item)]),
-            ("Botpress", [item for item in offered if not options.is_timeout(item)]),
-        )
+        parts: dict[str, list[str]] = {}
+        for item in options.offered(obj.bot if obj else None):
+            parts.setdefault(item.part, []).append(option_field(item))
         return [
-            (title, {"fields": [OPTION + item.name for item in items]})
-            for title, items in parts
-            if items
+            (part, {"fields": fields, **OPTION_PARTS.get(part, {})})
+            for part, fields in parts.items()
         ]
 
     def form_of(self, adapter: type[Provider], obj: Any) -> type[DeclaredForm]:
@@ -162,8 +178,6 @@ class InstallationAdmin(DeclaredAdmin):
     def options_view(self, request: HttpRequest, object_id: str, field: str) -> JsonResponse:
         """The help desk's values for a picker: {options: [{value, label}]} or {error}."""
         installation = self.get_object(request, object_id)
-        if installation is None:
-            raise Http404
         if not self.has_change_permission(request, installation):
             raise PermissionDenied
         try:
@@ -178,6 +192,11 @@ class InstallationAdmin(DeclaredAdmin):
         obj = kwargs.get("obj")
         if obj is not None and obj.pk:
             context["panel"] = panel(obj)
+            # Browsers hold a form's policy against all that its answer redirects to: the vendor's
+            # login, and wherever that sends them. With a sandbox in its place that is by http.
+            by_login = providers.get(obj.provider).capabilities.oauth
+            other = [obj.auth_base_url] if obj.auth_base_url.startswith("http://") else []
+            request.csp_form_action = ["https:", *other] if by_login else []  # type: ignore[attr-defined]
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- buttons ----------------------------------------------------------------------------

@@ -188,6 +188,23 @@ class Section:
             return None
         return [str(item.value) for item in node.value]
 
+    def several(self, key: str) -> list[str] | dict[str, str | bool] | None:
+        """A list of texts, or a mapping of texts and of true and false; None: neither of them."""
+        node = self._nodes.get(key)
+        if isinstance(node, SequenceNode):
+            return self.texts(key)
+        if isinstance(node, MappingNode):
+            inner = Section(self.document, node, f"{self.name}.{key}", None)
+            by_name = {name: inner.text(name) or "" for name in inner.keys()}  # noqa: SIM118
+            bools = {name: inner.boolean(name) for name in by_name if inner.is_boolean(name)}
+            return {**by_name, **{name: bool(one) for name, one in bools.items()}}
+        return None
+
+    def is_boolean(self, key: str) -> bool:
+        """Whether the value reads as true or false."""
+        node = self._nodes.get(key)
+        return node is not None and node.tag == _BOOL
+
     def section(self, key: str, known: Iterable[str] | None) -> Section | None:
         """A mapping in this one; None if absent or null."""
         node = self._nodes.get(key)

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 import providers
-from hitl_bridge import changes, options
+from hitl_bridge import audit, changes, options
+from hitl_bridge.audit import Who
 from hitl_bridge.declarative.document import Document, Section
 from hitl_bridge.declarative.report import Change, Report
 from hitl_bridge.declarative.schema import (
@@ -22,7 +23,15 @@ from hitl_bridge.declarative.schema import (
     Values,
     read,
 )
-from hitl_bridge.models import ApiKey, App, Bot, Installation, InstallationStatus, Tenant
+from hitl_bridge.models import (
+    ApiKey,
+    App,
+    AuditAction,
+    Bot,
+    Installation,
+    InstallationStatus,
+    Tenant,
+)
 from hitl_bridge.models.bots import KEY_PREFIX_LENGTH, Connector, hash_key
 from providers.types import Problem
 
@@ -30,14 +39,14 @@ from providers.types import Problem
 _CHECKED_BEFORE = (models.URLField, models.JSONField, models.TextField, models.ForeignKey)
 
 
-def apply_file(path: Path, *, dry_run: bool = False) -> Report:
+def apply_file(path: Path, *, dry_run: bool = False, by: Who = "manage.py apply") -> Report:
     """Apply the file in one transaction; `dry_run` rolls it back, with the same report.
 
     Raises DeclarationError naming every fault with its line; then nothing has changed.
     """
     document = Document(path)
     tenants = read(document)
-    applying = _Applying()
+    applying = _Applying(by)
     with transaction.atomic():
         for tenant in tenants:
             applying.tenant(tenant)
@@ -49,7 +58,8 @@ def apply_file(path: Path, *, dry_run: bool = False) -> Report:
 class _Applying:
     """One run through a file; rows that belong together are handed down."""
 
-    def __init__(self) -> None:
+    def __init__(self, by: Who) -> None:
+        self.by = by
         self.report = Report()
 
     def tenant(self, declared: TenantDeclaration) -> None:
@@ -162,10 +172,12 @@ class _Applying:
         if new:
             row.save()
             self.report.changes.append(Change("created", kind, name))
+            audit.record(self.by, AuditAction.CHANGED, row, did="added")
         elif changed:
             written = {column: columns[column] for column in changed}
             changes.save_columns(row, {**written, **(reset or {})})
             self.report.changes.append(Change("updated", kind, name, tuple(details)))
+            audit.record(self.by, AuditAction.CHANGED, row, did="changed", fields=details)
         return True
 
 
@@ -226,9 +238,9 @@ def _require_address(row: Bot, columns: dict[str, Any], section: Section) -> Non
 def _require_offered(bot: Bot, declared: InstallationDeclaration) -> None:
     given = declared.options
     names = [name for name, value in given.values.items() if value != ""]
-    for name in options.not_offered(bot, names):
+    for name, why in options.misplaced(bot, names).items():
         if given.section:
-            given.section.fault(name, f"Only for a bot with the connector {Connector.BOTPRESS}.")
+            given.section.fault(name, why)
 
 
 def _app_of(bot: Bot, declared: InstallationDeclaration) -> App | None:

@@ -10,14 +10,19 @@ from typing import Any
 
 import providers
 from hitl_bridge import options
+from hitl_bridge.alert_settings import emails_problem
 from hitl_bridge.botpress import NO_TEXT
 from hitl_bridge.callback_secrets import callback_secret_problem
 from hitl_bridge.changes import address_problem
 from hitl_bridge.declarative.document import Document, Section
 from hitl_bridge.models.bots import ApiKeyScope, Connector
+from hitl_bridge.models.tenants import LONGEST_DAYS
+from hitl_bridge.options import Item, WrongValueError
 from providers.base import Provider
 
-TENANT_KEYS = ("slug", "name", "bots", "apps")
+RETENTION_KEYS = ("content_days", "receipt_days")
+TENANT_KEYS = ("slug", "name", "bots", "apps", "alerts", "retention")
+ALERT_KEYS = ("emails", "webhook_url", "webhook_secret")
 BOT_SECRETS = ("botpress_webhook_url", "botpress_token", "botpress_bot_id")
 CALLBACK_SECRETS = ("callback_secret", "previous_callback_secret")
 BOT_KEYS = (
@@ -31,6 +36,7 @@ INSTALLATION_KEYS = (
     "slug", "provider", "app", "settings", "credentials", "options", *ADDRESSES, "enabled",
 )  # fmt: skip
 SHORTEST_KEY = 16
+FOREVER = "forever"
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class BotDeclaration:
 class TenantDeclaration:
     section: Section
     slug: str
-    columns: dict[str, Any]
+    columns: dict[str, Any] = field(repr=False)
     apps: list[AppDeclaration]
     bots: list[BotDeclaration]
 
@@ -105,7 +111,47 @@ def _tenant(section: Section) -> TenantDeclaration:
     bots = [_bot(item) for item in section.sections("bots", BOT_KEYS)]
     _once([app.section for app in apps], "slug")
     _once([bot.section for bot in bots], "slug")
-    return TenantDeclaration(section, section.required("slug"), _texts(section, "name"), apps, bots)
+    columns = {**_texts(section, "name"), **_alerts(section), **_retention(section)}
+    return TenantDeclaration(section, section.required("slug"), columns, apps, bots)
+
+
+def _alerts(section: Section) -> dict[str, str]:
+    """Where the tenant is told of trouble, as the tenant's columns."""
+    inner = section.section("alerts", ALERT_KEYS)
+    if inner is None:
+        return {}
+    addresses = inner.texts("emails")
+    problem = emails_problem(addresses or [])
+    if problem:
+        inner.fault("emails", problem)
+    secret = inner.value("webhook_secret")
+    problem = callback_secret_problem(secret) if secret else ""
+    if problem:
+        inner.fault("webhook_secret", problem)
+    return _given(
+        {
+            "alert_emails": None if addresses is None else ", ".join(addresses),
+            "alert_webhook_url": _address(inner, "webhook_url"),
+            "alert_webhook_secret": secret,
+        }
+    )
+
+
+def _retention(section: Section) -> dict[str, int | None]:
+    """How many days the tenant's data are kept; the word forever takes the limit away."""
+    inner = section.section("retention", RETENTION_KEYS)
+    columns: dict[str, int | None] = {}
+    for key in RETENTION_KEYS if inner else ():
+        text = inner.text(key) if inner else None
+        if text is None:
+            continue
+        if text in ("", FOREVER):
+            columns[key] = None
+        elif text.isdecimal() and 1 <= int(text) <= LONGEST_DAYS:
+            columns[key] = int(text)
+        elif inner:
+            inner.fault(key, f"This must be a number of days from 1 to {LONGEST_DAYS}, or forever.")
+    return columns
 
 
 def _bot(section: Section) -> BotDeclaration:
@@ -198,21 +244,40 @@ def _values(section: Section, key: str, known: list[str] | None) -> Values:
 
 
 def _options(section: Section) -> Values:
-    """What is wrong with a value is noted; whether the bot may have it, the engine knows."""
-    inner = section.section("options", [item.name for item in options.ALL])
+    """By flat names. What is wrong with a value is noted; whether the bot may have it, the engine
+    knows."""
+    groups: dict[str, dict[str, Item]] = {}
+    for item in options.ITEMS:
+        group, _, member = item.name.rpartition(".")
+        groups.setdefault(group, {})[member] = item
+    inner = section.section("options", [*groups[""], *filter(None, groups)])
+    if inner is None:
+        return Values(None, {})
     values: dict[str, Any] = {}
-    for item in options.ALL:
-        text = inner.value(item.name) if inner else None
-        if inner is None or text is None:
+    for group, items in groups.items():
+        place = inner.section(group, items) if group else inner
+        if place is None:
             continue
-        if inner.written(item.name) == NO_TEXT:  # Botpress's word, which YAML takes for null
-            text = NO_TEXT
-        problem = options.problem(item, text)
-        if problem:
-            inner.fault(item.name, problem)
-        else:
-            values[item.name] = options.value(item, text)
+        for member, item in items.items():
+            given = _option(place, member, item)
+            if given is not None:
+                values[item.name] = given
     return Values(inner, values)
+
+
+def _option(section: Section, key: str, item: Item) -> Any:
+    """The option's value, "" if it is taken away; None if it is absent or wrong."""
+    try:
+        several = section.several(key)
+        if several is not None:
+            return item.kind.check(several)
+        text = section.value(key)
+        if section.written(key) == NO_TEXT:  # Botpress's word, which YAML takes for null
+            text = NO_TEXT
+        return None if text is None else options.read(item, text)
+    except WrongValueError as wrong:
+        section.fault(key, str(wrong))
+        return None
 
 
 def _texts(section: Section, *keys: str) -> dict[str, str]:

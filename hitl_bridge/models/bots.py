@@ -66,10 +66,13 @@ class Bot(models.Model):
     hold_until = models.DateTimeField(null=True, blank=True, editable=False)
     last_delivered_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.CharField(max_length=300, blank=True, editable=False)
+    # Of the events erased with a person: no position in the feed is dealt out twice.
+    feed_floor = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(
         excluded_fields=[
+            "feed_floor",
             "callback_secret",
             "previous_callback_secret",
             "botpress_webhook_url",

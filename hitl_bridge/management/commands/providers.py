@@ -14,6 +14,8 @@ import providers
 from providers.base import Provider
 from providers.types import Field
 
+_AFTER_END = {"note": "by a note", "whileOpen": "by a message, while the chat is open"}
+
 
 class Command(BaseCommand):
     """Prints what the adapters declare."""
@@ -75,6 +77,8 @@ def _readable(described: dict[str, Any]) -> Iterator[str]:
     yield f"  can: {', '.join(can)}"
     yield f"  can't: {', '.join(cannot)}"
     yield f"  transcript as: {described['capabilities']['transcript']}"
+    after_end = _AFTER_END[described["capabilities"]["tells_after_end"]]
+    yield f"  tells agents after the end: {after_end}"
     yield f"  hitlSession keys: {', '.join(described['capabilities']['session_keys']) or 'none'}"
     yield f"  webhook topics: {', '.join(described['webhook_topics']) or 'none'}"
     yield ""

@@ -1,6 +1,19 @@
 // Copy buttons, questions before what can't be undone, and pickers that ask the help desk.
 "use strict";
 
+// The Content-Security-Policy allows no style in the page. The theme's libraries make some all the
+// same: Alpine sets whole style attributes, which are allowed property by property; htmx adds a
+// sheet, which admin.css has.
+const setAttribute = Element.prototype.setAttribute;
+Element.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+};
+const htmxConfig = document.createElement("meta");
+htmxConfig.name = "htmx-config";
+htmxConfig.content = JSON.stringify({ includeIndicatorStyles: false, allowEval: false });
+document.head.append(htmxConfig);
+
 document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;

@@ -1,0 +1,1 @@
+"""Django's SQLite backend for many threads; named by ENGINE (see `base`)."""
