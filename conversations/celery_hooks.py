@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
+from prometheus_client import start_http_server
 
-from conversations.engine import chores, local
+from conversations.engine import chores, local, stopping
+
+log = structlog.get_logger(__name__)
 
 THREADS = 4  # for lanes that no wake-up reached; Celery's threads have the rest
 
@@ -26,10 +30,21 @@ def start_runner(**_kwargs: Any) -> None:
     )
     _runners.append(runner)
     runner.start()
+    if settings.METRICS_PORT:
+        _serve_metrics(settings.METRICS_PORT)
+
+
+def _serve_metrics(port: int) -> None:
+    """What this process counts; a port that is taken must not keep it from its work."""
+    try:
+        start_http_server(port)
+    except OSError as error:
+        log.warning("metrics_not_served", port=port, error=type(error).__name__)
 
 
 @worker_shutting_down.connect
 def stop_runner(**_kwargs: Any) -> None:
     """SIGTERM: take nothing new, finish what runs."""
+    stopping.request()
     while _runners:
         _runners.pop().stop()

@@ -9,7 +9,8 @@ from celery import shared_task
 
 from conversations import celery_hooks as celery_hooks  # noqa: PLC0414  # connects itself
 from conversations.engine import chores, lanes, worker
-from conversations.flows import catching_up, receipts, timers, typing
+from conversations.engine.hub import Note
+from conversations.flows import catching_up, passing, reading, receipts, timers, typing
 from hitl_bridge import provisioning
 
 SWEEP_SECONDS = 4.0  # a sweep ends before the next one begins
@@ -55,3 +56,15 @@ def housekeeping() -> None:
 def show_typing(conversation_id: str) -> None:
     """Show the agent that the user is typing."""
     typing.show_typing(conversation_id)
+
+
+@shared_task(name="conversations.tasks.show_read")
+def show_read(conversation_id: str, message_ids: list[str]) -> None:
+    """Show the agent that the user has read these messages."""
+    reading.show_read(conversation_id, message_ids)
+
+
+@shared_task(name="conversations.tasks.tell_in_passing")
+def tell_in_passing(note: Note) -> None:
+    """Tell the bot's own address what is worth telling now or not at all."""
+    passing.post(note)

@@ -1,5 +1,5 @@
 """What support staff and operators see of conversations. Imported for its registrations."""
 
-from conversations.admin import conversations, deliveries, people, records
+from conversations.admin import bots, conversations, deliveries, people, records
 
-__all__ = ["conversations", "deliveries", "people", "records"]
+__all__ = ["bots", "conversations", "deliveries", "people", "records"]

@@ -26,7 +26,9 @@ from conversations.models import (
     User,
     UserTag,
 )
+from hitl_bridge import audit, roles
 from hitl_bridge.admin.base import ObjectAction, ReadOnlyAdmin, badge, two_lines
+from hitl_bridge.models import AuditAction
 
 PAGE = 200  # messages, events and deliveries shown at once
 
@@ -73,10 +75,6 @@ class ConversationAdmin(ReadOnlyAdmin):
         )
         return found, False
 
-    def has_act_permission(self, request: HttpRequest, obj: Any) -> bool:
-        """Nobody edits a conversation; ending one takes the permission to change it."""
-        return bool(request.user.has_perm("conversations.change_conversation"))
-
     def change_view(
         self,
         request: HttpRequest,
@@ -86,10 +84,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The transcript and all that belongs to it, in place of a form."""
         conversation = self.get_object(request, unquote(object_id))
-        if conversation is None:
-            raise Http404
         if not self.has_view_permission(request, conversation):
             raise PermissionDenied
+        audit.record(request, AuditAction.READ, conversation, before=request.GET.get("before", ""))
         return self.page(
             request,
             "conversations/admin/conversation.html",
@@ -100,11 +97,13 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Conversation | None:
+    ) -> Conversation:
         rows = self.get_queryset(request).select_related(
             "tenant", "bot", "installation", "user", "agent"
         )
         found: Conversation | None = rows.filter(pk=object_id).first()
+        if found is None:
+            raise Http404
         return found
 
     def _reading(self, request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
@@ -134,10 +133,15 @@ class ConversationAdmin(ReadOnlyAdmin):
             "object_buttons": self.buttons(request, conversation),
             "object_url": "",
             "user_url": page_of("user", conversation.user_id),
-            "installation_url": reverse(
-                "admin:hitl_bridge_installation_change", args=[quote(conversation.installation_id)]
-            ),
+            "installation_url": self._installation_url(request, conversation),
         }
+
+    def _installation_url(self, request: HttpRequest, conversation: Conversation) -> str:
+        """Its page; empty for who may not open it."""
+        if not roles.may(request.user, "hitl_bridge.view_installation", [conversation.tenant_id]):
+            return ""
+        args = [quote(conversation.installation_id)]
+        return reverse("admin:hitl_bridge_installation_change", args=args)
 
     def object_actions(self, request: HttpRequest, obj: Conversation) -> list[ObjectAction]:
         if not obj.is_open:

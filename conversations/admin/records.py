@@ -75,7 +75,7 @@ class EventAdmin(ReadOnlyAdmin):
 class ReceiptAdmin(ReadOnlyAdmin):
     """Verified webhooks. Their bodies hold what people said and are not shown."""
 
-    tenant_path = "installation__tenant"
+    tenant_path = ("installation__tenant", "app__tenant")
     list_display = (
         "received_at", "show_owner", "show_state", "event_count", "attempts", "error", "key",
     )  # fmt: skip

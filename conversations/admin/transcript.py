@@ -71,7 +71,12 @@ def lines(
 ) -> list[Line]:
     """Messages and system lines by time; `deliveries` say what became of each."""
     fates = dict(_fates(deliveries))
-    found = [_bubble(conversation, message, fates.get(message.pk)) for message in messages]
+    found = [
+        _told_by_bridge(message)
+        if message.author == Author.SYSTEM
+        else _bubble(conversation, message, fates.get(message.pk))
+        for message in messages
+    ]
     found += [line for event in events for line in _system(event)]
     return sorted(found, key=lambda line: line.at or conversation.created_at)
 
@@ -143,6 +148,18 @@ def _bubble(conversation: Conversation, message: Message, delivery: Delivery | N
         failure=message.failure,
         redacted=message.redacted_at is not None,
         delivery=delivery if dead else None,
+    )
+
+
+def _told_by_bridge(message: Message) -> Line:
+    """The bridge's own words to the customer, quoted."""
+    said = str((message.payload or {}).get("text", ""))
+    return Line(
+        side="system",
+        who="",
+        at=message.created_at,
+        parts=(Part(text=f"Told the customer: \u201c{said}\u201d"),),
+        failure=message.failure,
     )
 
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from conversations.api import describe, idempotency, inputs, waiting
 from conversations.api.base import ActionView, Given, known_id, plain
 from conversations.api.idempotency import Answer
-from conversations.flows import messages, people, sessions, typing
+from conversations.flows import messages, people, reading, sessions, typing
 from conversations.flows.problems import NotFound
 from conversations.models import Conversation, ConversationStatus, StopReason, User, UserKind
 from hitl_bridge.models import Bot
@@ -31,7 +31,7 @@ class StartHitl(ActionView):
 
     @describe.start_hitl
     def post(self, request: Request) -> HttpResponse:
-        answer = self.carry_out(request, inputs.StartHitl, _start_hitl)
+        answer = self.carry_out(request, inputs.StartHitl, _start_hitl, ahead=_look_ahead)
         seconds = waiting.preferred_wait(plain(request))
         if not seconds:
             return answer.response()
@@ -85,6 +85,19 @@ class Typing(ActionView):
         return self.carry_out(request, inputs.Typing, act, HTTPStatus.ACCEPTED).response()
 
 
+class MarkRead(ActionView):
+    """Show the agent that the user has read."""
+
+    @describe.mark_read
+    def post(self, request: Request, **ids: str) -> HttpResponse:
+        def act(bot: Bot, given: Given) -> Given:
+            last = given.get("messageId") or ""
+            reading.user_has_read(bot, known_id(ids["conversationId"]), last)
+            return {}
+
+        return self.carry_out(request, inputs.MarkRead, act, HTTPStatus.ACCEPTED).response()
+
+
 class StopHitl(ActionView):
     """End a session."""
 
@@ -110,8 +123,17 @@ def _create_user(bot: Bot, given: Given) -> Given:
     return {"userId": user.id}
 
 
+def _user(bot: Bot, given: Given) -> User | None:
+    return User.objects.filter(bot=bot, pk=given["userId"], kind=UserKind.END_USER).first()
+
+
+def _look_ahead(bot: Bot, given: Given) -> None:
+    options, wanted = given.get("options", {}), given.get("installation", "")
+    sessions.look_ahead(bot, _user(bot, given), options, wanted)
+
+
 def _start_hitl(bot: Bot, given: Given) -> Given:
-    user = User.objects.filter(bot=bot, pk=given["userId"], kind=UserKind.END_USER).first()
+    user = _user(bot, given)
     if user is None:
         raise NotFound("This bot has no such user.", field="userId")
     start = sessions.SessionStart(

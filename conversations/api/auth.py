@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
+from conversations.api.guard import guard
 from conversations.api.problems import InsufficientScope
 from hitl_bridge.models import ApiKey, Bot
 from hitl_bridge.models.bots import ApiKeyScope
@@ -30,9 +32,15 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             return None
+        wait = guard.wait(request._request, text.strip(), counted=False)  # noqa: SLF001
+        if wait:
+            raise Throttled(wait)
         key = ApiKey.objects.authenticate(text.strip())
         if key is None:
+            guard.refused(request._request)  # noqa: SLF001
             raise AuthenticationFailed("The API key is unknown, expired or revoked.")
+        guard.admitted(text.strip())
+        structlog.contextvars.bind_contextvars(tenant_id=key.bot.tenant_id, bot_id=key.bot_id)
         now = timezone.now()
         if key.last_used_at is None or now - key.last_used_at > USED_EVERY:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
+import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound
@@ -58,6 +59,19 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Any:
         return exception_handler
 
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Transcripts and users are nothing for a cache on the way."""
+        response = super().finalize_response(*args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The framework's checks; whatever is logged from here on tells what it was about."""
+        asked = str(kwargs.get("conversationId", ""))
+        if ID.match(asked):
+            structlog.contextvars.bind_contextvars(conversation_id=asked)
+        super().initial(request, *args, **kwargs)
+
     def bot_of(self, request: Request) -> Bot:
         """Who calls."""
         return cast(Bot, request.user)
@@ -74,15 +88,24 @@ class ActionView(ApiView):
         check: type[Shape] | OneOf,
         act: Act,
         status: int = HTTPStatus.OK,
+        ahead: Callable[[Bot, Given], None] | None = None,
     ) -> Answer:
-        """Check the body and act on it, or give the answer of the request that this repeats."""
+        """Check the body and act on it, or give the answer of the request that this repeats.
+
+        `ahead` is done before: what can't be done in the action's transaction.
+        """
         http, bot = plain(request), self.bot_of(request)
         key = idempotency.key_of(http)
         body = read_json(http)
         given = checked(check, body)
+        if ahead:
+            ahead(bot, given)
 
         def run() -> Answer:
-            return Answer.of(status, act(bot, given))
+            answer = act(bot, given)
+            if "conversationId" in answer:
+                structlog.contextvars.bind_contextvars(conversation_id=answer["conversationId"])
+            return Answer.of(status, answer)
 
         if not key:
             return run()

@@ -60,6 +60,7 @@ def _id(name: str, example: str) -> OpenApiParameter:
         name,
         {"type": "string", "pattern": "^[A-Za-z0-9_]{1,32}$"},
         OpenApiParameter.PATH,
+        description=f"The id of the {name.removesuffix('Id')}.",
         examples=[OpenApiExample("An id", example, parameter_only=(name, "path"))],
     )
 
@@ -135,6 +136,15 @@ typing: Decorator = extend_schema(
     request=_request({"type": "object"}, Typing={}),
     responses=_answers(202, NOTHING, {}, *POST, 404),
 )
+mark_read: Decorator = extend_schema(
+    operation_id="markRead",
+    summary="Show the agent that the user has read",
+    description="Up to and with the message `messageId`, or all so far. Never queued; the help "
+    "desk is told where it can show it.",
+    parameters=[CONVERSATION_ID],
+    request=_request(inputs.MarkRead, Everything={}, Up_to=examples.MARK_READ),
+    responses=_answers(202, NOTHING, {}, *POST, 404),
+)
 list_conversations: Decorator = extend_schema(
     operation_id="listConversations",
     summary="List sessions, newest first",
@@ -204,6 +214,36 @@ list_events: Decorator = extend_schema(
         PAGE[1],
     ],
     responses=_answers(200, outputs.EventPage, examples.EVENT_PAGE, *GET),
+)
+
+stream_events: Decorator = extend_schema(
+    operation_id="streamEvents",
+    summary="Follow the events as a stream",
+    description="Server-sent events: `id` is the cursor of the feed, `event` the type, `data` the "
+    "event as callbacks and feed have it. Who comes back with `Last-Event-ID` misses nothing and "
+    "gets nothing twice. `typing` and read messages come without an `id`. A comment every 15 "
+    "seconds keeps the connection; when the bridge restarts or the key is revoked, it ends.",
+    parameters=[
+        _query(
+            "after",
+            "A cursor of the feed to begin after; left out: from the beginning.",
+            {"type": "string", "pattern": "^[0-9]{0,18}$"},
+        ),
+        OpenApiParameter(
+            "Last-Event-ID",
+            {"type": "string", "pattern": "^[0-9]{0,18}$"},
+            OpenApiParameter.HEADER,
+            description="The last `id` that was handled; counts more than `after`.",
+        ),
+    ],
+    responses={
+        (200, "text/event-stream"): OpenApiResponse(
+            {"type": "string"},
+            "The stream; it has no end of its own.",
+            [OpenApiExample("Answer", examples.STREAM, response_only=True, status_codes=["200"])],
+        ),
+        **{(code, CONTENT_TYPE): _problem(code) for code in GET},
+    },
 )
 
 # For SPECTACULAR_SETTINGS: what a bot's own address is sent.

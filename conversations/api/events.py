@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations.api import describe, waiting
 from conversations.api.base import AsyncView, plain
 from conversations.api.paging import LARGEST_POSITION, MAX_LIMIT, parameters, whole_number
-from conversations.flows import feed
+from conversations.engine.hub import Note
+from conversations.flows import feed, passing
 from conversations.models import Event
 from hitl_bridge.models import Bot
 from hitl_bridge.models.bots import ApiKeyScope
@@ -41,21 +42,29 @@ class Events(AsyncView):
             with waiting.feed_slots.take(plain(request)) as may_wait:
                 if may_wait:
                     found, cursor = await _next(request, bot, after, limit, seconds)
-        return Response(_page(found, cursor))
+        page = {"items": [event.body() for event in found], "nextCursor": str(cursor)}
+        return Response(page)
 
 
 async def _next(
     request: Request, bot: Bot, after: int, limit: int, seconds: float
 ) -> tuple[list[Event], int]:
-    """The next events, or none when the time is over."""
+    """The next events, or none when the time is over. Raises AuthenticationFailed."""
     until = time.monotonic() + seconds
+    listener = waiting.listener(request, bot, after)
     found: list[Event] = []
     cursor = after
-    while not found and (left := until - time.monotonic()) > 0:
-        await waiting.for_news(plain(request), bot.pk, after, left)
-        found, cursor = await waiting.in_thread(plain(request), feed.read, bot, after, limit)
+    while not found and not listener.over and (left := until - time.monotonic()) > 0:
+        await waiting.for_news(plain(request), listener, left)
+        if listener.refused:
+            raise AuthenticationFailed("The API key has been revoked or has expired.")
+        found, cursor = await waiting.in_thread(
+            plain(request), _news, bot, after, limit, listener.notes()
+        )
     return found, cursor
 
 
-def _page(events: list[Event], cursor: int) -> dict[str, Any]:
-    return {"items": [event.body() for event in events], "nextCursor": str(cursor)}
+def _news(bot: Bot, after: int, limit: int, notes: list[Note]) -> tuple[list[Event], int]:
+    """What is in the feed, and then what is told in passing."""
+    found, cursor = feed.read(bot, after, limit)
+    return [*found, *passing.events(notes)], cursor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 USER, AGENT = "user_01JD8X4T1Q9Z0V6W3N5B7C2D4E", "user_01JD8X6Y7H2K4M8P0R3S5T9V1W"
@@ -98,6 +99,7 @@ MESSAGE_BODY = {
     "type": "text",
     "payload": {"text": "It is order 1001."},
     "status": "sent",
+    "readAt": None,
     "createdAt": "2026-11-21T09:00:30Z",
 }
 CONVERSATION_PAGE = {"items": [SUMMARY], "nextCursor": None}
@@ -123,6 +125,7 @@ EVENTS = {
     "messageCreated": event(
         "messageCreated",
         messageId=MESSAGE,
+        source="agent",
         userId=AGENT,
         agent=_AGENT,
         type="text",
@@ -131,11 +134,17 @@ EVENTS = {
     "messageStatus": event(
         "messageStatus", messageId=MESSAGE, status="failed", detail="The file is too large."
     ),
-    "typing": event("typing", userId=AGENT, agent=_AGENT),
+    "typing": {**event("typing", userId=AGENT, agent=_AGENT), "sequence": 0},
     "hitlStopped": event("hitlStopped", reason="agentClosed"),
     "hitlFailed": event("hitlFailed", reason="failed", detail="The inbox no longer exists."),
 }
 EVENT_PAGE = {"items": [EVENTS["hitlAssigned"]], "nextCursor": "17"}
+STREAM = (
+    "retry: 2000\n\n"
+    f"id: 17\nevent: hitlAssigned\ndata: {json.dumps(EVENTS['hitlAssigned'])}\n\n"
+    ": keep-alive\n\n"
+)
+MARK_READ = {"messageId": MESSAGE}
 
 # Status -> (detail, further members): what the problems of the OpenAPI file show.
 PROBLEMS: dict[int, tuple[str, dict[str, Any]]] = {

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from conversations.api.payloads import ID_LENGTH, MESSAGES, history
 from conversations.api.shapes import (
@@ -10,7 +14,7 @@ from conversations.api.shapes import (
     Choice,
     JsonObject,
     OneOf,
-    Seconds,
+    Shape,
     Tags,
     Text,
     Url,
@@ -18,9 +22,9 @@ from conversations.api.shapes import (
 )
 from conversations.models import StopReason
 from conversations.models.users import TAG_NAME_LENGTH, TAG_VALUE_LENGTH
+from hitl_bridge.options import ITEMS, Item, WrongValueError
 
 MAX_TAGS = 50
-LONGEST_TIMEOUT = 30 * 24 * 3600  # seconds
 INSTALLATION_HELP = "Slug or id of the installation; may be left out where the bot has one."
 
 
@@ -62,24 +66,53 @@ CreateUser = shape(
     installation=Text(max_length=63, help_text=INSTALLATION_HELP, **OPTIONAL),
 )
 
-SessionOptions = shape(
-    "SessionOptions",
-    "How this session shall behave, in place of the installation's own options.",
-    assignmentTimeout=Seconds(
-        min_value=0,
-        max_value=LONGEST_TIMEOUT,
-        required=False,
-        allow_null=True,
-        help_text="Seconds until the session ends if no agent took it; 0: never.",
-    ),
-    idleTimeout=Seconds(
-        min_value=0,
-        max_value=LONGEST_TIMEOUT,
-        required=False,
-        allow_null=True,
-        help_text="Seconds until the session ends if nobody wrote; 0: never.",
-    ),
-)
+
+class OptionValue(serializers.Field[Any, Any, Any, Any]):
+    """One option of a session, checked as `hitl_bridge.options` declares it."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(required=False, allow_null=True, help_text=_about(item))
+        self.kind = item.kind
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.kind.check(data)
+        except WrongValueError as wrong:
+            raise ValidationError([str(wrong)]) from None
+
+
+def _about(item: Item) -> str:
+    default = f" Default: {item.default}." if item.default else ""
+    return f"{item.help}{default}"
+
+
+def _session_options() -> type[Shape]:
+    """The options that a session takes, those with a dot in their names as objects' members."""
+    groups: dict[str, dict[str, OptionValue]] = {}
+    for item in ITEMS:
+        if item.per_session:
+            group, _, member = item.name.rpartition(".")
+            groups.setdefault(group, {})[member] = OptionValue(item)
+    own = groups.pop("")
+    objects = {
+        name: shape(f"Session{name[0].upper()}{name[1:]}", GROUPS[name], **members)(
+            required=False, allow_null=True
+        )
+        for name, members in groups.items()
+    }
+    return shape(
+        "SessionOptions",
+        "How this session shall behave, in place of the installation's own options.",
+        **own,
+        **objects,
+    )
+
+
+GROUPS = {
+    "texts": "What the bridge says to the user: true, false, words, or words by locale.",
+    "businessHours": "When agents are there; replaces the installation's hours as a whole.",
+}
+SessionOptions = _session_options()
 
 StartHitl = shape(
     "StartHitl",
@@ -111,5 +144,11 @@ StopHitl = shape(
 )
 
 Typing = shape("Typing", "Nothing is needed.")
+
+MarkRead = shape(
+    "MarkRead",
+    "What the user has read: everything so far, unless a message is named.",
+    messageId=Text(max_length=ID_LENGTH, help_text="The last one that was read.", **OPTIONAL),
+)
 
 NEW_MESSAGE = OneOf("NewMessage", MESSAGES)

@@ -26,6 +26,7 @@ from conversations.models import (
     StopReason,
     UserKind,
 )
+from hitl_bridge.options import Text as Notice
 
 MAYBE: dict[str, Any] = {"required": False}  # left out where it is not known
 NULL: dict[str, Any] = {"required": True, "allow_null": True}
@@ -55,9 +56,10 @@ MessageAccepted = shape(
 
 AvailabilityBody = shape(
     "Availability",
-    "Whether agents are there, as the help desk says.",
+    "Whether agents are there, as the help desk and the business hours say.",
     status=Choice("AvailabilityStatus", ["online", "offline", "unknown"]),
     detail=Text(help_text="More about it, for people.", **MAYBE),
+    opensAt=Text(help_text="When the business hours begin next, while it is closed.", **MAYBE),
     installation=Text(help_text="The installation's slug."),
 )
 
@@ -86,6 +88,11 @@ AgentBody = shape(
 _SUMMARY: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "conversationId": Text(source="id"),
     "status": Choice("ConversationStatus", ConversationStatus),
+    "reopenedFrom": Text(
+        source="reopened_from_id",
+        help_text="The ended session whose ticket an agent took up again.",
+        **MAYBE,
+    ),
     "stopReason": Choice("StopReason", StopReason, source="stop_reason", **MAYBE),
     "failure": Text(help_text="Why it failed, for people.", **MAYBE),
     "userId": Text(source="user_id"),
@@ -130,6 +137,9 @@ MessageBody = shape(
     additionalData=Text(source="additional_data", **MAYBE),
     status=Choice("MessageStatus", MessageStatus),
     failure=Text(help_text="Why it was not delivered, for people.", **MAYBE),
+    readAt=serializers.DateTimeField(
+        source="read_at", help_text="When the other side read it; null where nobody tells.", **NULL
+    ),
     createdAt=serializers.DateTimeField(source="created_at"),
 )
 
@@ -154,6 +164,9 @@ def _event(
         f"The data of `{type_.value}`.",
         conversationId=Text(),
         botConversationId=Text(**MAYBE),
+        reopenedFrom=Text(
+            help_text="The ended session whose ticket an agent took up again.", **MAYBE
+        ),
         tags=JsonObject(help_text="The conversation's tags."),
         **fields,
     )
@@ -163,7 +176,10 @@ def _event(
         id=Text(help_text="The same for every attempt to tell it: forget repeats by it."),
         type=Constant(type_.value),
         timestamp=serializers.DateTimeField(),
-        sequence=serializers.IntegerField(help_text="Its place in the conversation, from 1."),
+        sequence=serializers.IntegerField(
+            help_text="Its place in the conversation, from 1; 0 where it is told in passing: "
+            "typing, and messages that were read."
+        ),
         data=data(),
     )
 
@@ -185,9 +201,13 @@ EVENTS: dict[str, type[Shape]] = {
     ),
     EventType.MESSAGE_CREATED.value: _event(
         EventType.MESSAGE_CREATED,
-        "An agent wrote to the user.",
+        "An agent wrote to the user, or the bridge did (`source` is `system`).",
         messageId=Text(),
-        userId=Text(help_text="The agent's user id."),
+        source=Choice("MessageSource", ["agent", "system"]),
+        notice=Choice(
+            "Notice", [str(text) for text in Notice], help_text="Which of its texts.", **MAYBE
+        ),
+        userId=Text(help_text="The agent's user id, or `system`."),
         agent=_TOLD_AGENT(),
         type=Choice("MessageType", MESSAGE_TYPES),
         payload=JsonObject(help_text="As that message type has it; empty once it was deleted."),
@@ -198,9 +218,14 @@ EVENTS: dict[str, type[Shape]] = {
     ),
     EventType.MESSAGE_STATUS.value: _event(
         EventType.MESSAGE_STATUS,
-        "A message could not be delivered (`failed`), or its agent deleted it (`redacted`).",
-        messageId=Text(),
-        status=Choice("MessageNews", ["pending", "failed", "dropped", "redacted"]),
+        "A message could not be delivered (`failed`), its agent deleted it (`redacted`), or the "
+        "agent has read it (`read`); or it waits for a help desk that is out of reach (`delayed`) "
+        "and has arrived after all (`delivered`).",
+        messageId=Text(help_text="Left out where it is the ticket itself that waits.", **MAYBE),
+        status=Choice(
+            "MessageNews",
+            ["delayed", "delivered", "pending", "failed", "dropped", "redacted", "read"],
+        ),
         detail=Text(**MAYBE),
     ),
     EventType.TYPING.value: _event(

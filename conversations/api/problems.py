@@ -48,6 +48,13 @@ PROBLEMS = {
 }
 
 
+class Unavailable(exceptions.APIException):
+    """The bridge is well, but can't do this one thing now."""
+
+    status_code = 503
+    wait = BUSY_FOR
+
+
 class InsufficientScope(exceptions.PermissionDenied):
     """The key lacks a scope."""
 

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from conversations.api import describe, outputs
 from conversations.api.actions import SendMessage
-from conversations.api.availability import availability_of
 from conversations.api.base import ApiView, known_id
 from conversations.api.paging import page, parameters
+from conversations.flows import availability
 from conversations.flows.problems import NotFound
 from conversations.flows.sessions import choose_installation
 from conversations.models import Conversation, ConversationStatus, ConversationTag, User
@@ -84,7 +84,8 @@ class Availability(ApiView):
     def get(self, request: Request) -> Response:
         wanted = parameters(request.query_params, "installation").get("installation", "")
         installation = choose_installation(self.bot_of(request), wanted)
-        told = {**availability_of(installation), "installation": installation.slug}
+        found = availability.look(installation, installation.options)
+        told = {**found.body(), "installation": installation.slug}
         return Response(outputs.AvailabilityBody(told).data)
 
 

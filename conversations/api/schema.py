@@ -99,7 +99,8 @@ class UrlField(TextField):  # type: ignore[no-untyped-call]
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         schema = {**super().map_serializer_field(auto_schema, direction), "format": "uri"}
-        return schema if self.target.allow_blank else {**schema, "pattern": "^https?://"}
+        # What may be left out may be empty as well.
+        return {**schema, "pattern": "^$|^https?://" if self.target.allow_blank else "^https?://"}
 
 
 class JsonObjectField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -107,6 +108,13 @@ class JsonObjectField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyp
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         return {"type": "object", "additionalProperties": True}
+
+
+class OptionField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "conversations.api.inputs.OptionValue"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        return dict(self.target.kind.schema)
 
 
 class OneOfField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -88,19 +88,6 @@ class Coordinate(serializers.FloatField):
         return data  # as it was written: 38.0 and 38 stay what they are
 
 
-class Seconds(serializers.IntegerField):
-    """A whole number of seconds."""
-
-    default_error_messages = {"not_number": "This must be a whole number."}
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, float) and data.is_integer():
-            data = int(data)  # in JSON 60.0 is a whole number
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("not_number")
-        return data
-
-
 class JsonObject(serializers.Field[Any, Any, Any, Any]):
     """Any JSON object."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -19,14 +21,19 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest
+from rest_framework.request import Request
 
+from conversations.engine.hub import Note, hub
 from conversations.flows import feed
+from hitl_bridge.models import ApiKey, Bot
+from hitl_bridge.models.bots import ApiKeyScope
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 LOOK_EVERY = 0.25  # seconds between two looks for news
+KEYS_EVERY = 5.0  # seconds between two looks whether who waits still may
 LONGEST_PREFERENCE = 30  # seconds
 # Listeners on WSGI hold one of a process's few threads each; so do callers who wait for a ticket.
 FEED_WAITERS = settings.FEED_WAITERS
@@ -45,11 +52,14 @@ class Slots:
     @contextmanager
     def take(self, request: HttpRequest) -> Iterator[bool]:
         """Whether this request may wait. On ASGI all may: there waiting costs no thread."""
-        taken = on_asgi(request) or self._free.acquire(blocking=False)
+        if on_asgi(request):
+            yield True
+            return
+        taken = self._free.acquire(blocking=False)
         try:
             yield taken
         finally:
-            if taken and not on_asgi(request):
+            if taken:
                 self._free.release()
 
 
@@ -108,23 +118,80 @@ def give_thread_back() -> None:
         executor.shutdown(wait=False)
 
 
+class Stopping:
+    """Whether this process has been told to stop: whoever waits is answered then.
+
+    Servers say so too late, or to nobody: they wait for the answers first.
+    """
+
+    asked = False
+    _watching: ClassVar[set[int]] = set()
+
+    @classmethod
+    def at_signals(cls, *signals: int) -> None:
+        """Note these from now on, and pass them on to the server, which handles them by now."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in signals:
+            server = signal.getsignal(number)
+            if callable(server) and number not in cls._watching:
+                cls._watching.add(number)
+                signal.signal(number, partial(cls._noted, server))
+
+    @classmethod
+    def _noted(cls, server: Callable[..., Any], number: int, frame: Any) -> None:
+        cls.asked = True
+        server(number, frame)
+
+
 @dataclass(eq=False, slots=True)
-class _Listener:
+class Listener:
+    """A bot that waits, by one of its keys, for what comes after a cursor."""
+
     bot_id: int
+    key_id: int
     after: int
+    heard: int = field(default_factory=lambda: hub.count)  # the last note that was looked at
+    refused: bool = False  # the key counts no longer
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    key_checked: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return self.refused or Stopping.asked
+
+    def notes(self) -> list[Note]:
+        """What has been told in passing since the last call."""
+        number, self.heard = self.heard, hub.count
+        return [note for note in hub.since(number) if note["bot"] == self.bot_id]
+
+
+def listener(request: Request, bot: Bot, after: int) -> Listener:
+    """The caller as somebody who waits."""
+    hub.listen()
+    return Listener(bot.pk, request.auth.pk, after)
+
+
+def usable(keys: Collection[int]) -> set[int]:
+    """Those of the keys that may still listen."""
+    rows = ApiKey.objects.usable().filter(pk__in=keys).values_list("pk", "scopes")
+    return {pk for pk, scopes in rows if ApiKeyScope.EVENTS in scopes}
 
 
 class Listeners:
     """The listeners of one event loop, and the one task that looks for news for all of them."""
 
     def __init__(self) -> None:
-        self._waiting: set[_Listener] = set()
+        Stopping.at_signals(signal.SIGTERM, signal.SIGINT)
+        self._waiting: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._heard = hub.count
+        self._keys_checked = time.monotonic()
 
-    async def wait(self, bot_id: int, after: int, seconds: float) -> bool:
-        """Whether the bot has events after that cursor, once it has or the time is over."""
-        listener = _Listener(bot_id, after)
+    async def wait(self, listener: Listener, seconds: float) -> bool:
+        """Whether there may be something to tell, once there is or the time is over."""
+        listener.news.clear()
         self._waiting.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
@@ -139,27 +206,40 @@ class Listeners:
     async def _look(self) -> None:
         while self._waiting:
             await asyncio.sleep(LOOK_EVERY)
-            bots = {listener.bot_id for listener in self._waiting}
             try:
-                latest = await _shared(feed.latest, bots)
+                await self._look_once()
             except DatabaseError as error:
                 log.warning("feed_not_looked_at", error=type(error).__name__)
-                continue
-            for listener in list(self._waiting):
-                if latest.get(listener.bot_id, 0) > listener.after:
-                    listener.news.set()
+
+    async def _look_once(self) -> None:
+        waiting = list(self._waiting)  # who comes meanwhile has not been asked about
+        latest = await _shared(feed.latest, {listener.bot_id for listener in waiting})
+        heard, self._heard = self._heard, hub.count
+        told = {note["bot"] for note in hub.since(heard)}
+        good: set[int] | None = None
+        if time.monotonic() - self._keys_checked > KEYS_EVERY:
+            self._keys_checked = time.monotonic()
+            good = await _shared(usable, {listener.key_id for listener in waiting})
+        for listener in waiting:
+            if good is not None and listener.key_id not in good:
+                listener.refused = True
+            new = latest.get(listener.bot_id, 0) > listener.after
+            if new or listener.over or listener.bot_id in told:
+                listener.news.set()
 
 
 _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, Listeners] = WeakKeyDictionary()
 
 
-async def for_news(request: HttpRequest, bot_id: int, after: int, seconds: float) -> None:
-    """Return once there may be events after the cursor, or the time is over."""
-    if not on_asgi(request):
-        # The request has this thread anyway, and its own event loop: look again after a while.
-        await asyncio.sleep(min(LOOK_EVERY, seconds))
-        return
-    give_thread_back()
-    await _listeners.setdefault(asyncio.get_running_loop(), Listeners()).wait(
-        bot_id, after, seconds
-    )
+async def for_news(request: HttpRequest, listener: Listener, seconds: float) -> bool:
+    """Whether there may be something to tell, once there may be or the time is over."""
+    if on_asgi(request):
+        give_thread_back()
+        ours = _listeners.setdefault(asyncio.get_running_loop(), Listeners())
+        return await ours.wait(listener, seconds)
+    # The request has this thread anyway, and its own event loop: look again after a while.
+    await asyncio.sleep(min(LOOK_EVERY, seconds))
+    if time.monotonic() - listener.key_checked > KEYS_EVERY:
+        listener.key_checked = time.monotonic()
+        listener.refused = not await in_thread(request, usable, [listener.key_id])
+    return True

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from conversations.api.bodies import TooLarge, read_body
+from conversations.api.guard import guard
 from conversations.api.problems import exception_handler, problem
 from conversations.botpress import reading
 from conversations.flows.botpress import closing, handoff, people, speaking
@@ -26,7 +27,10 @@ from hitl_bridge.models.bots import Connector
 log = structlog.get_logger(__name__)
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-TRIES = 3  # two calls that wait for each other's rows: the database lets one of them start anew
+TRIES = 3
+# Two calls that waited for each other's rows: the database has undone one and lets it start anew.
+# After any other of its errors the call may have been stored, and comes with no key to tell.
+UNDONE = ("40001", "40P01")
 
 Answer = Mapping[str, Any]
 Call = Callable[[Installation, reading.Json], Answer]
@@ -39,6 +43,11 @@ def call(request: HttpRequest, token: str, name: str) -> HttpResponse:
         response = problem(405, "This address takes POST only.")
         response["Allow"] = "POST"
         return response
+    wait = guard.wait(request, token, counted=True)
+    if wait:
+        response = problem(429, "Too many calls: try again later.")
+        response["Retry-After"] = str(wait)
+        return response
     try:
         body = read_body(request)
     except TooLarge as error:
@@ -46,7 +55,12 @@ def call(request: HttpRequest, token: str, name: str) -> HttpResponse:
     installation = _installation(token)
     act = CALLS.get(name.strip("/"))
     if installation is None or act is None:
+        guard.refused(request)
         return problem(404, "There is no such address.")
+    guard.admitted(token)
+    structlog.contextvars.bind_contextvars(
+        tenant_id=installation.tenant_id, installation_id=installation.pk
+    )
     try:
         given = {} if act is _ping else reading.read(body)
         return JsonResponse(_carry_out(act, installation, given))
@@ -69,6 +83,8 @@ def _carry_out(act: Call, installation: Installation, given: reading.Json) -> An
         try:
             return act(installation, given)
         except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in UNDONE:
+                raise
             log.warning("botpress_call_repeated", error=type(error).__name__)
     return act(installation, given)
 

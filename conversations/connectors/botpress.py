@@ -16,7 +16,7 @@ from typing import Any
 from django.utils import timezone
 
 from conversations.connectors.base import BotConnector, OutgoingRequest
-from conversations.models import BotpressSession, Event, EventType
+from conversations.models import Author, BotpressSession, Event, EventType
 from hitl_bridge.botpress import FAILED_TEXT, NO_TEXT, SHOW_AGENT_NAME, option
 from hitl_bridge.models import Bot
 from providers.errors import OutcomeUnknown, RateLimited, Retry, Unavailable
@@ -79,6 +79,8 @@ class BotpressWebhooks(BotConnector):
         if event.data.get("late") or event.data.get("redacted"):
             return []
         type_, payload = str(event.data.get("type")), event.data.get("payload") or {}
+        if event.data.get("source") == Author.SYSTEM:
+            return [_message(event, NOBODY, type_, payload)]
         show_name = option(event.conversation.options, SHOW_AGENT_NAME)
         name = (event.data.get("agent") or {}).get("name") if show_name else ""
         message = _shown(type_, payload, str(name or ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
@@ -19,7 +18,7 @@ class SignedCallback(BotConnector):
         return bool(bot.callback_url)
 
     def requests(self, event: Event) -> list[OutgoingRequest]:
-        return [signed_request(event.bot, event.id, json.dumps(event.body(), ensure_ascii=False))]
+        return [signed_request(event.bot, event.id, event.text())]
 
 
 def signed_request(bot: Bot, id_: str, text: str) -> OutgoingRequest:

@@ -15,14 +15,16 @@ from django.utils import timezone
 from conversations.engine import heartbeat, lanes, local
 from conversations.engine.crowd import crowd
 from conversations.engine.worker import run_lane
-from conversations.flows import catching_up, receipts, timers
+from conversations.flows import alerting, catching_up, delays, receipts, timers
 from conversations.flows.botpress import asking as botpress
+from conversations.flows.privacy import retention
 from conversations.models import IdempotentRequest, UnmatchedEvent
-from hitl_bridge import provisioning
+from hitl_bridge import alerts, provisioning
 
 log = structlog.get_logger(__name__)
 
 KEEP_IDEMPOTENT = timedelta(hours=24)
+PURGE_SECONDS = 20.0
 
 
 def beat() -> None:
@@ -38,6 +40,14 @@ def housekeeping() -> None:
     UnmatchedEvent.objects.filter(created_at__lt=now - receipts.EARLY).delete()
     botpress.forget_old()
     heartbeat.forget_the_dead()
+    alerts.forget_old()
+
+
+def purge() -> None:
+    """Remove what is older than its tenant keeps it, a little at a time."""
+    done = retention.run_for(PURGE_SECONDS, time.monotonic)
+    if done:
+        log.info("purged", **{name.replace(" ", "_"): count for name, count in done.items()})
 
 
 @dataclass
@@ -64,6 +74,7 @@ class _Chore:
             connections.close_all()
 
     def _guarded(self) -> None:
+        structlog.contextvars.clear_contextvars()  # of what was done before in this thread
         try:
             self.run()
         except Exception:
@@ -78,10 +89,13 @@ class Chores:
         self._chores = [
             _Chore(beat, 5),
             _Chore(timers.run_due, 1),
+            _Chore(delays.tell_due, 5),
             _Chore(receipts.apply_waiting, 2),
             _Chore(catching_up.start_due, 2),
             _Chore(botpress.run_due, 1, apart=True),
             _Chore(provisioning.run_due, 2, apart=True),
+            _Chore(alerting.run_due, 10, apart=True),
+            _Chore(purge, 60, apart=True),
             _Chore(lanes.repair, 60),
             _Chore(housekeeping, 600),
         ]

@@ -34,7 +34,13 @@ class Handler:
         raise NotImplementedError
 
     def hold_until(self, delivery: Delivery) -> datetime | None:
-        """When the other side may be tried again; None: now."""
+        """When to look again because the other side is not to be tried now; None: it may be."""
+        del delivery
+        return None
+
+    def probe(self, delivery: Delivery) -> datetime | None:
+        """The same, right before the attempt: of many who might try a side that was away one
+        gets None, and must try."""
         del delivery
         return None
 
@@ -47,11 +53,17 @@ class Handler:
     def succeeded(self, delivery: Delivery, result: Any) -> None:
         """Write down what came of it; in the transaction that ends the delivery."""
 
+    def got_through(self, delivery: Delivery) -> None:
+        """Say that what was stuck has succeeded; after `succeeded`, in its transaction."""
+
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         """Say what could not be done; in the transaction that ends the delivery."""
 
     def worked(self, delivery: Delivery) -> None:
         """Note that the other side is well; after the commit."""
 
-    def troubled(self, delivery: Delivery, error: ProviderError) -> None:
-        """Note what is wrong with the other side; outside any transaction."""
+    def troubled(self, delivery: Delivery, error: ProviderError) -> datetime | None:
+        """Note what is wrong with the other side; outside any transaction.
+
+        Returns when to try this again, if because of that nothing is sent there now.
+        """

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
+from conversations.engine import stopping
 from conversations.engine.handlers import NotYet
+from conversations.engine.patience import patiently
 from conversations.models import Delivery
-from providers.errors import RateLimited, Retry, Unavailable
+from providers.errors import CannotAsk, RateLimited, Retry, Unavailable
 
 T = TypeVar("T")
 
@@ -44,6 +47,8 @@ class DeliveryJournal:
         if step in self.progress:
             done: T = self.progress[step]
             return done
+        if stopping.requested():
+            raise NotYet(timedelta(0), "The worker was stopped; another one goes on.")
         if self.doubtful_since is not None:
             looked_up = self._look(step, find)
             if looked_up is not None:
@@ -55,21 +60,20 @@ class DeliveryJournal:
 
     def _look(self, step: str, find: Callable[[datetime], T | None] | None) -> T | None:
         """Settle the doubt about this step, the first that no earlier attempt finished."""
+        try:
+            found = self._ask(find)
+        except CannotAsk:
+            self.repeated_in_doubt, found = True, None
+        self.doubtful_since = None
+        if found is not None:
+            self.found = True
+            self._record(step, found)
+        return found
+
+    def _ask(self, find: Callable[[datetime], T | None] | None) -> T | None:
         assert self.doubtful_since is not None
         if find is None:
-            self.repeated_in_doubt = True
-        else:
-            found = self._ask(find)
-            if found is not None:
-                self.found = True
-                self.doubtful_since = None
-                self._record(step, found)
-                return found
-        self.doubtful_since = None
-        return None
-
-    def _ask(self, find: Callable[[datetime], T | None]) -> T | None:
-        assert self.doubtful_since is not None
+            raise CannotAsk
         try:
             return find(self.doubtful_since)
         except (RateLimited, Unavailable):
@@ -88,9 +92,10 @@ class DeliveryJournal:
         """Write down what has been done; raises LostLease if the delivery is no longer ours."""
         if not self._unsaved:
             return
-        saved = Delivery.objects.filter(
+        ours = Delivery.objects.filter(
             pk=self._delivery.pk, attempt_count=self._delivery.attempt_count
-        ).update(progress=self.progress, doubtful_since=self.doubtful_since)
-        if not saved:
+        )
+        done = {"progress": self.progress, "doubtful_since": self.doubtful_since}
+        if not patiently(partial(ours.update, **done)):
             raise LostLease
         self._unsaved = False

@@ -9,11 +9,13 @@ All claims are single conditional UPDATEs, the same on SQLite and PostgreSQL.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.engine import wake
@@ -22,15 +24,23 @@ from conversations.models import (
     Conversation,
     Delivery,
     DeliveryKind,
+    DeliveryState,
     Event,
     Lane,
     LaneKind,
     Message,
     lane_id,
 )
+from providers.errors import OutcomeUnknown, Unavailable
 
-LEASE = timedelta(seconds=25)  # longer than any single HTTP call may take (3 s + 15 s)
-RENEW_AFTER = timedelta(seconds=6)
+# Longer than any single HTTP call may take (3 s + 15 s), even if it was renewed `RENEW_AFTER` ago;
+# no longer than need be, since work of a worker that died lies still for so long.
+LEASE = timedelta(seconds=20)
+RENEW_AFTER = timedelta(seconds=1)
+AT_ONCE = 100  # wake-ups that one recovery sends; the sweep finds the other lanes
+SEEN = 20  # times as many due lanes are looked at as are taken, so that nobody's come first
+
+AWAY = (Unavailable.__name__, OutcomeUnknown.__name__)
 
 LANE_OF = {
     DeliveryKind.OPEN: LaneKind.PROVIDER,
@@ -122,25 +132,42 @@ def release_idle(lane: str, owner: str, version: int) -> bool:
     return bool(
         Lane.objects.filter(
             ~Exists(unfinished), pk=lane, lease_owner=owner, version=version
-        ).update(due_at=None, lease_owner="", lease_until=None)
+        ).update(due_at=None, lease_owner="", lease_until=None, stuck_since=None, delay_told=False)
     )
 
 
-def release_until(lane: str, owner: str, due_at: datetime) -> None:
-    """Give the lane back until then, or until somebody is in a `hurry`."""
+def release_until(lane: str, owner: str, due_at: datetime, *, stuck: bool) -> None:
+    """Give the lane back until then, or until somebody is in a `hurry`.
+
+    `stuck`: what is first in it could not be carried out.
+    """
+    since = {"stuck_since": Coalesce("stuck_since", timezone.now())} if stuck else {}
     Lane.objects.filter(pk=lane, lease_owner=owner).update(
-        due_at=due_at, lease_owner="", lease_until=None
+        due_at=due_at, lease_owner="", lease_until=None, **since
     )
 
 
 def due(limit: int, grace: timedelta = timedelta(0), skip: Sequence[str] = ()) -> list[str]:
-    """The lanes that have been due for `grace`, oldest first, and nobody holds."""
+    """The lanes that have been due for `grace` and nobody holds.
+
+    Oldest first, but each side's oldest ahead of anybody's second: a thousand lanes that wait
+    for one help desk must not keep the others from their turn. Ahead of all: what a worker that
+    died was at. No wake-up tells of it, and it may be half carried out.
+    """
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    found = Lane.objects.filter(free, due_at__lte=now - grace).order_by("due_at")
+    cut_off = F("lease_until").asc(nulls_last=True)
+    found = Lane.objects.filter(free, due_at__lte=now - grace).order_by(cut_off, "due_at")
     if skip:
         found = found.exclude(pk__in=skip)
-    return list(found.values_list("pk", flat=True)[:limit])
+    rows = found.values_list("pk", "kind", "installation_id", "bot_id", "lease_until")
+    places: Counter[tuple[str, object]] = Counter()
+    ranked = []
+    for age, (pk, kind, installation, bot, lease) in enumerate(rows[: limit * SEEN]):
+        side = (kind, bot if kind == LaneKind.BOT else installation)
+        places[side] += 1
+        ranked.append((lease is None, places[side], age, pk))
+    return [pk for *_, pk in sorted(ranked)[:limit]]
 
 
 def repair() -> int:
@@ -156,6 +183,18 @@ def repair() -> int:
 
 
 def hurry(**lanes: Any) -> int:
-    """Make waiting lanes due now: the reason for waiting is over. Returns how many."""
+    """Make waiting lanes due now: the other side is back. Returns how many."""
     now = timezone.now()
-    return Lane.objects.filter(due_at__gt=now, **lanes).update(due_at=now)
+    waiting = Lane.objects.filter(due_at__gt=now, **lanes)
+    first = list(waiting.order_by("due_at").values_list("pk", flat=True)[:AT_ONCE])
+    # What waits because the other side was away waits no longer; other reasons stay.
+    Delivery.objects.filter(
+        lane__in=waiting,
+        state=DeliveryState.PENDING,
+        next_attempt_at__gt=now,
+        error_kind__in=AWAY,
+    ).update(next_attempt_at=now)
+    hurried = waiting.update(due_at=now)
+    for lane in first:
+        wake.send(lane)
+    return hurried

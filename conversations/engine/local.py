@@ -7,15 +7,19 @@ retry is due, whose worker died, or whose hint was lost with the broker.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from django.db import close_old_connections, connections
 
 log = structlog.get_logger(__name__)
+
+MORE = 0.1  # seconds to the next sweep when one has found more than it could take
+LATE = 10.0  # seconds after which something ephemeral is not worth doing any more
 
 
 class DueLanes(Protocol):
@@ -44,6 +48,8 @@ class Runner:
         self._grace = grace
         self._chores = chores
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lane")
+        # Lanes may be busy for long; what is worth doing now or never has threads of its own.
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._lock = threading.Lock()
@@ -59,13 +65,15 @@ class Runner:
         """Take nothing new and wait until what runs has ended."""
         self._stopping.set()
         _active.remove(self)
+        self._aside.shutdown(wait=True, cancel_futures=True)
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._sweeper.join(timeout=10)
 
-    def call(self, chore: Callable[..., None], *args: str) -> None:
-        """Run something small and ephemeral soon."""
+    def call(self, chore: Callable[..., None], *args: Any) -> None:
+        """Run something small and ephemeral soon, beside the lanes; else not at all."""
         if not self._stopping.is_set():
-            self._pool.submit(_and_close, chore, *args).add_done_callback(_log_failure)
+            asked = time.monotonic()
+            self._aside.submit(_unless_late, asked, chore, *args).add_done_callback(_log_failure)
 
     def submit(self, lane: str) -> None:
         """Run the lane soon; if it runs already, once more after that."""
@@ -92,14 +100,19 @@ class Runner:
             self.submit(lane)
 
     def _sweep(self) -> None:
-        while not self._stopping.wait(self._interval):
+        pause = self._interval
+        while not self._stopping.wait(pause):
+            pause = self._interval
             try:
                 close_old_connections()
                 self._chores()
                 free = self._threads * 4 - len(self._busy)
                 if free > 0:
-                    for lane in self._due(limit=free, grace=self._grace):
+                    found = self._due(limit=free, grace=self._grace)
+                    for lane in found:
                         self.submit(lane)
+                    if len(found) == free:
+                        pause = min(pause, MORE)
             except Exception:
                 # The database may be away for a while; the next round tries again.
                 log.exception("sweep_failed")
@@ -115,13 +128,15 @@ def submit(lane: str) -> None:
         runner.submit(lane)
 
 
-def call(chore: Callable[..., None], *args: str) -> None:
+def call(chore: Callable[..., None], *args: Any) -> None:
     """Have this process's runner call it, if there is one."""
     for runner in _active:
         runner.call(chore, *args)
 
 
-def _and_close(chore: Callable[..., None], *args: str) -> None:
+def _unless_late(asked: float, chore: Callable[..., None], *args: Any) -> None:
+    if time.monotonic() - asked > LATE:
+        return
     try:
         chore(*args)
     finally:

@@ -13,6 +13,11 @@ class Schedule:
 
     waits: tuple[float, ...]
 
+    @property
+    def total(self) -> timedelta:
+        """How long all of them take."""
+        return timedelta(seconds=sum(self.waits))
+
     def wait(self, attempt: int, asked: float | None = None) -> timedelta | None:
         """The wait after the `attempt`-th try (from 1), with jitter; None: give up.
 

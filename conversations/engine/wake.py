@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import Any
 
 import structlog
 from celery import current_app
@@ -40,12 +41,12 @@ def send(lane: str) -> None:
     publish("conversations.tasks.run_lane", lane)
 
 
-def publish(task: str, *args: str) -> bool:
-    """Send a task to the broker; False if it is down."""
+def publish(task: str, *args: Any, expires: float | None = None) -> bool:
+    """Send a task to the broker; False if it is down. After `expires` seconds it is not run."""
     if time.monotonic() < _Broker.down_until:
         return False
     try:
-        current_app.send_task(task, args=args, retry=False, ignore_result=True)
+        current_app.send_task(task, args=args, retry=False, ignore_result=True, expires=expires)
     except Exception as error:  # noqa: BLE001 - kombu, redis and socket errors alike
         _Broker.down_until = time.monotonic() + BROKER_REST
         log.warning("broker_unreachable", error=type(error).__name__)

@@ -7,18 +7,23 @@ in state `sending`; who takes the lane over knows that its outcome is unknown.
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from conversations.engine import lanes, retry
+from conversations.engine import counters, lanes, retry, stopping
 from conversations.engine.crowd import crowd
 from conversations.engine.handlers import Handler, NotYet
 from conversations.engine.journal import DeliveryJournal, LostLease
+from conversations.engine.patience import AWAY, patiently
 from conversations.flows.handlers import HANDLERS
 from conversations.models import (
     UNFINISHED,
@@ -40,7 +45,8 @@ from providers.errors import (
 
 log = structlog.get_logger(__name__)
 
-CROWDED = timedelta(seconds=1)
+CROWDED = (1.0, 3.0)  # seconds to wait, at random, where there is no place
+SUSPECTS = "suspects"  # the side of deliveries that may have killed their worker
 TURN = 20.0  # seconds a lane may be worked before others have their turn
 SCHEDULES = {
     LaneKind.PROVIDER: retry.PROVIDER,
@@ -54,8 +60,15 @@ def run_lane(lane: str) -> None:
     owner = lanes.claim(lane)
     if owner is None:
         return
-    with structlog.contextvars.bound_contextvars(lane=lane):
-        _Turn(lane, owner).run()
+    conversation = lane.partition(":")[0]
+    with structlog.contextvars.bound_contextvars(lane=lane, conversation_id=conversation):
+        try:
+            _Turn(lane, owner).run()
+        except AWAY:
+            # Nobody else may take it before the lease is over: give it back as soon as that can be.
+            free = partial(lanes.release_until, lane, owner, timezone.now(), stuck=False)
+            patiently(free)
+            raise
 
 
 class _Turn:
@@ -79,12 +92,17 @@ class _Turn:
             version = delivery.lane.version
             if delivery.lane.lease_owner != self.owner:
                 return
-            wait_until = self._deliver(delivery)
+            with structlog.contextvars.bound_contextvars(
+                delivery_id=delivery.pk,
+                tenant_id=delivery.tenant_id,
+                installation_id=delivery.lane.installation_id,
+            ):
+                wait_until = self._deliver(delivery)
             if wait_until is not None:
-                lanes.release_until(self.lane, self.owner, wait_until)
+                lanes.release_until(self.lane, self.owner, wait_until, stuck=True)
                 return
-            if time.monotonic() - self.started > TURN:
-                lanes.release_until(self.lane, self.owner, timezone.now())
+            if stopping.requested() or time.monotonic() - self.started > TURN:
+                lanes.release_until(self.lane, self.owner, timezone.now(), stuck=False)
                 return
             if lanes.release_idle(self.lane, self.owner, version):
                 return
@@ -93,7 +111,7 @@ class _Turn:
         """Called ahead of each HTTP request: the lease must outlive it."""
         if time.monotonic() - self.renewed < lanes.RENEW_AFTER.total_seconds():
             return
-        if not lanes.renew(self.lane, self.owner):
+        if not patiently(partial(lanes.renew, self.lane, self.owner)):
             raise LostLease
         self.renewed = time.monotonic()
 
@@ -127,10 +145,12 @@ class _Turn:
         held_until = handler.hold_until(delivery)
         if held_until is not None:
             return held_until
-        side, troubled = handler.side(delivery)
-        with crowd.place(side, troubled=troubled) as free:
-            if not free:
-                return now + CROWDED
+        with ExitStack() as places:
+            if not _enter(places, delivery, handler):
+                return now + timedelta(seconds=random.uniform(*CROWDED))  # noqa: S311 - no secret
+            held_until = handler.probe(delivery)
+            if held_until is not None:
+                return held_until
             self.keep_lease()
             if not _begin(delivery, self.lane, self.owner, now):
                 return now
@@ -138,25 +158,37 @@ class _Turn:
 
     def _attempt(self, delivery: Delivery, handler: Handler, now: datetime) -> datetime | None:
         journal = DeliveryJournal(delivery)
+        end: Callable[[], datetime | None]
         try:
             result = handler.perform(delivery, journal, self.keep_lease)
+            end = partial(_succeeded, delivery, handler, journal, result)
         except LostLease:
             log.warning("lease_lost", delivery=delivery.pk)
             return now
         except NotYet as early:
-            return _put_back(delivery, journal, now + early.wait, early.detail)
+            end = partial(_put_back, delivery, journal, now + early.wait, early.detail)
         except ProviderError as error:
-            return _failed(delivery, handler, journal, error)
+            end = partial(_failed, delivery, handler, journal, error)
         except Exception as error:
             log.exception("handler_failed", delivery=delivery.pk)
             unknown = OutcomeUnknown(f"An error of the bridge itself ({type(error).__name__}).")
-            return _failed(delivery, handler, journal, unknown)
-        with transaction.atomic():
-            outcome = Outcome.FOUND if journal.found else Outcome.DONE
-            if _finish(delivery, journal, DeliveryState.DONE, outcome):
-                handler.succeeded(delivery, result)
-        handler.worked(delivery)
-        return None
+            end = partial(_failed, delivery, handler, journal, unknown)
+        return patiently(end)
+
+
+def _enter(places: ExitStack, delivery: Delivery, handler: Handler) -> bool:
+    """Whether there is a place in this process to wait for the other side.
+
+    A worker that dies takes all its threads along, so who was carried out beside a killer is
+    under suspicion too: suspects go one at a time, and only the killer is caught three times.
+    Once may happen to anybody: most workers die of something else, and what they leave behind
+    must go on at full speed.
+    """
+    suspect = delivery.crash_count > 1
+    if suspect and not places.enter_context(crowd.place(SUSPECTS, troubled=True)):
+        return False
+    side, troubled = handler.side(delivery)
+    return places.enter_context(crowd.place(side, troubled=troubled))
 
 
 def _begin(delivery: Delivery, lane: str, owner: str, now: datetime) -> bool:
@@ -192,6 +224,7 @@ def _finish(
     ).update(
         state=state,
         progress=journal.progress,
+        attempts_before=delivery.attempts_before,
         doubtful_since=journal.doubtful_since or (delivery.started_at if unknown else None),
         repeated_in_doubt=journal.repeated_in_doubt,
         error_kind=type(error).__name__ if error else "",
@@ -209,7 +242,23 @@ def _finish(
             status_code=error.status if error else None,
             error=detail,
         )
+        started = delivery.started_at or now
+        counters.attempted(delivery, outcome, (now - started).total_seconds())
     return bool(changed)
+
+
+def _succeeded(
+    delivery: Delivery, handler: Handler, journal: DeliveryJournal, result: object
+) -> None:
+    """Write down that it was carried out, and what came of it."""
+    with transaction.atomic():
+        outcome = Outcome.FOUND if journal.found else Outcome.DONE
+        if _finish(delivery, journal, DeliveryState.DONE, outcome):
+            handler.succeeded(delivery, result)
+            if delivery.lane.stuck_since is not None:
+                handler.got_through(delivery)
+    handler.worked(delivery)
+    log.info("delivery_done", kind=delivery.kind, outcome=outcome, attempt=delivery.attempt_count)
 
 
 def _put_back(delivery: Delivery, journal: DeliveryJournal, until: datetime, why: str) -> datetime:
@@ -231,7 +280,7 @@ def _failed(
     delivery: Delivery, handler: Handler, journal: DeliveryJournal, error: ProviderError
 ) -> datetime | None:
     """Decide by what the error is; the time to come back at, or None if it is over."""
-    handler.troubled(delivery, error)
+    held = handler.troubled(delivery, error)
     log.info(
         "delivery_failed",
         delivery=delivery.pk,
@@ -248,13 +297,18 @@ def _failed(
         return until
     if isinstance(error, Retry):
         schedule = SCHEDULES[LaneKind(delivery.lane.kind)]
-        tries = delivery.attempt_count - delivery.attempts_before
+        # While the other side is known to be away, or asks to slow down, this is not the fault of
+        # the delivery: it keeps its tries, for as long as they would have lasted.
+        patient = held is not None and now - delivery.created_at < schedule.total
+        delivery.attempts_before += patient
+        tries = max(1, delivery.attempt_count - delivery.attempts_before)
         wait = schedule.wait(tries, error.retry_after)
         if wait is not None:
             unknown = isinstance(error, OutcomeUnknown)
             outcome = Outcome.UNKNOWN if unknown else Outcome.RETRY
-            _finish(delivery, journal, DeliveryState.PENDING, outcome, error, now + wait)
-            return now + wait
+            until = held if held and patient else now + wait
+            _finish(delivery, journal, DeliveryState.PENDING, outcome, error, until)
+            return until
     state = DeliveryState.DEAD if handler.dead_letter else DeliveryState.DROPPED
     with transaction.atomic():
         if _finish(delivery, journal, state, Outcome.DEAD, error):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from conversations.engine import lanes
 from conversations.flows.locking import locked
-from conversations.models import OPEN_STATUSES, Conversation, DeliveryKind
+from conversations.models import OPEN_STATUSES, Conversation, DeliveryKind, DeliveryState
 
 JUST_ASKED = timedelta(seconds=5)
 SILENCE = timedelta(minutes=10)  # an open conversation is asked about at least this often
@@ -42,7 +42,12 @@ def start(conversation: Conversation) -> None:
     """Queue the question about a locked conversation; what is told next waits behind it."""
     plan(conversation)
     conversation.save(update_fields=["catch_up_at"])
-    lanes.append(conversation, DeliveryKind.CATCH_UP)
+    asked = conversation.deliveries.filter(
+        kind=DeliveryKind.CATCH_UP, state=DeliveryState.PENDING, attempt_count=0
+    )
+    # One that has not been put yet asks the same; under load they would pile up.
+    if not asked.exists():
+        lanes.append(conversation, DeliveryKind.CATCH_UP)
 
 
 def after_down_time() -> int:

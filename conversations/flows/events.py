@@ -10,6 +10,7 @@ from django.utils import timezone
 from conversations.connectors import wants_delivery
 from conversations.engine import lanes
 from conversations.models import Conversation, DeliveryKind, Event, EventType, Message, User
+from hitl_bridge.options import counts_from, seconds
 
 
 def emit(
@@ -30,7 +31,7 @@ def emit(
         conversation=conversation,
         type=type_,
         sequence=conversation.last_event_sequence,
-        data={**_context(conversation), **data},
+        data={**context_of(conversation), **data},
         effect_key=effect_key,
     )
     if wants_delivery(conversation.bot):
@@ -50,9 +51,12 @@ def agent_body(agent: User) -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def _context(conversation: Conversation) -> dict[str, Any]:
+def context_of(conversation: Conversation) -> dict[str, Any]:
+    """What every event of the conversation carries."""
     tags = {tag.name: tag.value for tag in conversation.tags.all()}
     context: dict[str, Any] = {"conversationId": conversation.id, "tags": tags}
+    if conversation.reopened_from_id:
+        context["reopenedFrom"] = conversation.reopened_from_id
     if conversation.bot_conversation_id:
         context["botConversationId"] = conversation.bot_conversation_id
     return context
@@ -62,7 +66,8 @@ def touch(conversation: Conversation, *fields: str) -> None:
     """Something was said: push the idle deadline on, and store `fields` with it."""
     now = timezone.now()
     conversation.last_activity_at = now
-    idle = conversation.options.get("idleTimeout")
-    if isinstance(idle, int) and idle > 0 and conversation.is_open:
-        conversation.idle_deadline = now + timedelta(seconds=idle)
+    idle = seconds(conversation.options, "idleTimeout")
+    if idle and conversation.is_open:
+        begin = counts_from(conversation.options, now)
+        conversation.idle_deadline = begin + timedelta(seconds=idle)
     conversation.save(update_fields=["last_activity_at", "idle_deadline", *fields])

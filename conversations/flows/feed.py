@@ -42,9 +42,10 @@ def number(bot: Bot) -> int:
         return 0
     with transaction.atomic():
         # A full lock of the row would wait for, and hold up, every commit that refers to the bot.
-        Bot.objects.select_for_update(no_key=True).get(pk=bot.pk)
+        locked = Bot.objects.select_for_update(no_key=True).get(pk=bot.pk)
         fresh = list(Event.objects.filter(bot=bot, position=None).order_by("pk_number")[:1000])
         last = Event.objects.filter(bot=bot).aggregate(last=Max("position"))["last"] or 0
+        last = max(last, locked.feed_floor)
         for position, event in enumerate(fresh, start=last + 1):
             event.position = position
         Event.objects.bulk_update(fresh, ["position"])

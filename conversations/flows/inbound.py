@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 import providers
 from conversations.engine import lanes
-from conversations.flows import ending, media
+from conversations.flows import ending, late, media
 from conversations.flows.events import agent_body, emit, touch
+from conversations.flows.locking import locked
 from conversations.flows.people import agent_user
+from conversations.flows.saying import say
+from conversations.flows.timers import deadlines
 from conversations.models import (
     Author,
     Conversation,
@@ -26,7 +30,7 @@ from conversations.models import (
     StopReason,
     User,
 )
-from providers.base import Provider
+from hitl_bridge.options import Text
 from providers.types import (
     AgentAssigned,
     AgentMessage,
@@ -35,6 +39,7 @@ from providers.types import (
     SendFailed,
     TicketChanged,
     TicketClosed,
+    TicketReopened,
     TicketTransferred,
     storable,
 )
@@ -45,19 +50,49 @@ def apply(conversation: Conversation, events: Iterable[InboundEvent]) -> None:
     adapter = providers.get(conversation.installation.provider)
     for event in events:
         rule = _RULES.get(type(event))
-        if rule and adapter.concerns(conversation.remote_state, event):
+        if not conversation.is_open:
+            conversation = _taken_up_again(conversation, event) or conversation
+        concerns = adapter.concerns(conversation.remote_state, event)
+        if rule and concerns and not _is_of_the_session_before(conversation, event):
             rule(conversation, event)
 
 
-def wants_reading(provider: Provider | type[Provider], event: InboundEvent) -> bool:
+def _is_of_the_session_before(conversation: Conversation, event: InboundEvent) -> bool:
+    """Whether an agent took the ticket up again after this; only words are never too old."""
+    if conversation.reopened_at is None or isinstance(event, AgentMessage | MessageRedacted):
+        return False
+    return event.at < conversation.reopened_at
+
+
+def _taken_up_again(conversation: Conversation, event: InboundEvent) -> Conversation | None:
+    """The session that an ended one's ticket has now, or that this event begins on it; if any."""
+    if isinstance(event, MessageRedacted | SendFailed):
+        return None  # about something that was said in the ended one
+    following = late.following(conversation)
+    if following or not isinstance(event, AgentMessage | TicketReopened):
+        return following
+    adapter = providers.get(conversation.installation.provider)
+    news = unseen(conversation, [event]) and adapter.concerns(conversation.remote_state, event)
+    return late.reopened(conversation, event) if news else None
+
+
+def _said_on_ticket(conversation: Conversation) -> QuerySet[Message]:
+    """What was said in the session, and in those ahead of it that an agent took up again."""
+    if not conversation.reopened_from_id:
+        return Message.objects.filter(conversation=conversation)
+    return Message.objects.filter(
+        conversation__installation_id=conversation.installation_id,
+        conversation__remote_id=conversation.remote_id,
+    )
+
+
+def wants_reading(event: InboundEvent) -> bool:
     """Whether the ticket is read before this is told to the bot.
 
     Webhooks overtake each other, and some get lost: an agent's words must not pass earlier ones,
     and a close must not pass any.
     """
-    if isinstance(event, AgentMessage):
-        return provider.capabilities.reads_before_telling
-    return isinstance(event, TicketClosed)
+    return isinstance(event, AgentMessage | TicketClosed)
 
 
 def unseen(conversation: Conversation, events: Iterable[InboundEvent]) -> list[InboundEvent]:
@@ -65,7 +100,7 @@ def unseen(conversation: Conversation, events: Iterable[InboundEvent]) -> list[I
     told = list(events)
     if not any(isinstance(event, AgentMessage) for event in told):
         return told
-    agents = Message.objects.filter(conversation=conversation, author=Author.AGENT)
+    agents = _said_on_ticket(conversation).filter(author=Author.AGENT)
     seen = set(agents.values_list("effect_key", flat=True))
     return [
         event
@@ -83,9 +118,9 @@ def message_key(event: AgentMessage, part: int) -> str:
 def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
     keys = [message_key(event, part) for part in range(len(event.contents))]
     seen = set(
-        Message.objects.filter(conversation=conversation, effect_key__in=keys).values_list(
-            "effect_key", flat=True
-        )
+        _said_on_ticket(conversation)
+        .filter(effect_key__in=keys)
+        .values_list("effect_key", flat=True)
     )
     if len(seen) == len(keys):
         return
@@ -112,6 +147,7 @@ def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
         )
         data: dict[str, Any] = {
             "messageId": message.id,
+            "source": Author.AGENT,
             "userId": agent.id,
             "agent": agent_body(agent),
             "type": message.type,
@@ -120,6 +156,8 @@ def _agent_message(conversation: Conversation, event: AgentMessage) -> None:
         if not conversation.is_open:
             data["late"] = True  # written after (or just before) the session ended
         emit(conversation, EventType.MESSAGE_CREATED, data, key, message)
+    if not conversation.is_open:
+        late.tell_agent(conversation, event.at)
 
 
 def _assigned(conversation: Conversation, event: AgentAssigned) -> None:
@@ -137,6 +175,7 @@ def _assign(conversation: Conversation, agent: User, at: datetime, key: str) -> 
         return
     if _was_told(conversation, key):
         return
+    text = Text.CHANGED if conversation.assigned_at else Text.JOINED
     conversation.agent = agent
     conversation.agent_since = at
     conversation.status = ConversationStatus.ASSIGNED
@@ -147,6 +186,7 @@ def _assign(conversation: Conversation, agent: User, at: datetime, key: str) -> 
     )
     data = {"userId": agent.pk, "agent": agent_body(agent)}
     emit(conversation, EventType.ASSIGNED, data, key)
+    say(conversation, text, key, agent)
 
 
 def _transferred(conversation: Conversation, event: TicketTransferred) -> None:
@@ -160,7 +200,8 @@ def _transferred(conversation: Conversation, event: TicketTransferred) -> None:
     conversation.agent = None
     conversation.agent_since = event.at
     conversation.status = ConversationStatus.QUEUED
-    conversation.save(update_fields=["agent", "agent_since", "status"])
+    conversation.assignment_deadline, _ = deadlines(conversation.options, timezone.now())
+    conversation.save(update_fields=["agent", "agent_since", "status", "assignment_deadline"])
     emit(conversation, EventType.TRANSFERRED, {"to": event.to}, key)
 
 
@@ -171,6 +212,17 @@ def _was_told(conversation: Conversation, effect_key: str) -> bool:
 
 def _closed(conversation: Conversation, event: TicketClosed) -> None:
     ending.end(conversation, StopReason(event.reason), ticket_is_closed=True)
+
+
+def _reopened(conversation: Conversation, event: TicketReopened) -> None:
+    if not conversation.is_open:
+        if late.is_later(conversation, event.at):
+            late.tell_agent(conversation, event.at)
+    elif conversation.reopened_at == event.at:  # by this the session began
+        emit(conversation, EventType.QUEUED, {"ticketId": conversation.remote_id}, "queued")
+        if event.agent is not None:
+            agent = agent_user(conversation.installation, event.agent)
+            _assign(conversation, agent, event.at, f"assigned-by:{event.key}")
 
 
 def _changed(conversation: Conversation, event: TicketChanged) -> None:
@@ -184,13 +236,16 @@ def _changed(conversation: Conversation, event: TicketChanged) -> None:
 
 
 def _redacted(conversation: Conversation, event: MessageRedacted) -> None:
-    keys = Message.objects.filter(
-        conversation=conversation, effect_key__startswith=f"in:{event.message_key}:"
-    )
-    for message in keys:
+    found = _said_on_ticket(conversation).filter(effect_key__startswith=f"in:{event.message_key}:")
+    for message in found:
+        if message.conversation_id != conversation.id:  # said before an agent took it up again
+            _redacted(locked(message.conversation_id), event)
+            continue
         message.payload, message.redacted_at = {}, timezone.now()
         message.save(update_fields=["payload", "redacted_at"])
-        files = MediaFile.objects.filter(conversation=conversation, message_key=message.effect_key)
+        # The files of what an agent took it up again with were kept for the session before.
+        places = [conversation.id, conversation.reopened_from_id]
+        files = MediaFile.objects.filter(conversation_id__in=places, message_key=message.effect_key)
         media.delete_files(files)
         told = conversation.events.filter(effect_key=message.effect_key).first()
         if told:
@@ -212,7 +267,12 @@ def message_failed(conversation: Conversation, message: Message, why: str) -> No
     message.status, message.failure = MessageStatus.FAILED, why[:300]
     message.save(update_fields=["status", "failure"])
     data = {"messageId": message.id, "status": MessageStatus.FAILED, "detail": message.failure}
-    emit(conversation, EventType.MESSAGE_STATUS, data, f"failed:{message.id}")
+    # Tried again by an operator, it may fail once more, and the bot waits for word of it.
+    retries = conversation.events.filter(effect_key__startswith=f"retried:{message.id}:").count()
+    key = f"failed:{message.id}:{retries}" if retries else f"failed:{message.id}"
+    emit(conversation, EventType.MESSAGE_STATUS, data, key)
+    if message.author == Author.USER and conversation.is_open:
+        say(conversation, Text.UNDELIVERABLE, message.id)
 
 
 _RULES: dict[type, Callable[[Conversation, Any], None]] = {
@@ -221,6 +281,7 @@ _RULES: dict[type, Callable[[Conversation, Any], None]] = {
     TicketTransferred: _transferred,
     TicketClosed: _closed,
     TicketChanged: _changed,
+    TicketReopened: _reopened,
     MessageRedacted: _redacted,
     SendFailed: _send_failed,
 }

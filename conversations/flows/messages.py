@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from conversations.engine import lanes
+from conversations.flows import ending
 from conversations.flows.events import touch
 from conversations.flows.locking import locked
 from conversations.flows.problems import Conflict, NotFound
@@ -17,11 +18,16 @@ from conversations.models import (
     Conversation,
     DeliveryKind,
     Message,
+    MessageStatus,
+    StopReason,
     User,
     UserKind,
 )
 from conversations.models.messages import message_id
 from hitl_bridge.models import Bot
+from hitl_bridge.options import close_commands
+
+COMMAND = "A close command: it ended the session and was not sent to the agent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,10 @@ class NewMessage:
 
 
 def send_message(bot: Bot, conversation_id: str, new: NewMessage) -> Message:
-    """Accept a message for the help desk; it is delivered in the order of acceptance."""
+    """Accept a message for the help desk; it is delivered in the order of acceptance.
+
+    A close command of the user's ends the session instead.
+    """
     with transaction.atomic():
         # Ahead of the lock: another bot's conversation is not even touched.
         if not Conversation.objects.filter(bot=bot, pk=conversation_id).exists():
@@ -63,8 +72,20 @@ def send_message(bot: Bot, conversation_id: str, new: NewMessage) -> Message:
             additional_data=new.additional_data,
             effect_key=f"out:{id_}",
         )
-        lanes.append(conversation, DeliveryKind.MESSAGE, message=message)
+        if _is_close_command(message):
+            message.status, message.failure = MessageStatus.DROPPED, COMMAND
+            message.save(update_fields=["status", "failure"])
+            ending.end(conversation, StopReason.USER_ENDED)
+        else:
+            lanes.append(conversation, DeliveryKind.MESSAGE, message=message)
     return message
+
+
+def _is_close_command(message: Message) -> bool:
+    if message.author != Author.USER or message.type != "text":
+        return False
+    said = str(message.payload.get("text", "")).strip().lower()
+    return said in close_commands(message.conversation.options)
 
 
 def _author(conversation: Conversation, user_id: str) -> tuple[Author, User | None]:

@@ -9,9 +9,8 @@ from django.utils import timezone
 from conversations.engine import wake
 from conversations.flows import ending
 from conversations.flows.events import emit
-from conversations.flows.inbound import message_failed
 from conversations.flows.locking import locked
-from conversations.flows.problems import Conflict
+from conversations.flows.problems import Conflict, FlowError
 from conversations.models import (
     Conversation,
     Delivery,
@@ -19,9 +18,15 @@ from conversations.models import (
     DeliveryState,
     EventType,
     Lane,
+    Message,
     MessageStatus,
     StopReason,
 )
+from hitl_bridge import audit
+from hitl_bridge.audit import Who
+from hitl_bridge.models import AuditAction
+
+RETRIED = "retried"  # in a delivery's payload: the bot is told if it arrives after all
 
 # What goes to the ticket makes no sense once its session is over.
 _ONLY_WHILE_OPEN = (
@@ -47,7 +52,7 @@ def retry_problem(delivery: Delivery, conversation: Conversation) -> str:
     return ""
 
 
-def retry(delivery_id: int) -> None:
+def retry(delivery_id: int, by: Who) -> None:
     """Try a dead letter again, ahead of what came after it. Raises Conflict if that can't be.
 
     The attempts go on counting, since each keeps its row, but the schedule begins anew; those
@@ -69,25 +74,31 @@ def retry(delivery_id: int) -> None:
             error_kind="",
             error="",
             finished_at=None,
+            payload={**delivery.payload, RETRIED: True},
         )
         if not changed:
             raise Conflict("Somebody else has decided on it already.")
         _tell_that_it_is_on_its_way(delivery, conversation)
+        _record(by, AuditAction.REPLAYED, delivery)
         wake.after_commit(delivery.lane_id)
 
 
-def drop(delivery_id: int, reason: str) -> None:
-    """Give a dead letter up, visibly, and tell the bot. Raises Conflict if it is none any more."""
+def drop(delivery_id: int, reason: str, by: Who) -> None:
+    """Give a dead letter up, visibly, and tell the bot. Raises Conflict if it is none any more,
+    FlowError where no reason is given."""
+    why = reason.strip()[:200]
+    if not why:
+        raise FlowError("Give a reason for dropping it.", field="reason")
     with transaction.atomic():
         delivery, conversation = _dead_letter(delivery_id)
-        why = reason.strip()[:200] or "Dropped by an operator."
         changed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.DEAD).update(
             state=DeliveryState.DROPPED, error=why, finished_at=timezone.now()
         )
         if not changed:
             raise Conflict("It is no dead letter any more.")
         if delivery.message is not None:
-            message_failed(conversation, delivery.message, why)
+            _tell_that_it_is_given_up(conversation, delivery.message, why)
+        _record(by, AuditAction.DROPPED, delivery, reason=why)
 
 
 def _dead_letter(delivery_id: int) -> tuple[Delivery, Conversation]:
@@ -105,3 +116,25 @@ def _tell_that_it_is_on_its_way(delivery: Delivery, conversation: Conversation) 
     data = {"messageId": message.id, "status": MessageStatus.PENDING}
     key = f"retried:{message.id}:{delivery.attempt_count}"
     emit(conversation, EventType.MESSAGE_STATUS, data, key)
+
+
+def _tell_that_it_is_given_up(conversation: Conversation, message: Message, why: str) -> None:
+    message.status, message.failure = MessageStatus.DROPPED, why
+    message.save(update_fields=["status", "failure"])
+    data = {"messageId": message.id, "status": MessageStatus.DROPPED, "detail": why}
+    emit(conversation, EventType.MESSAGE_STATUS, data, f"given-up:{message.id}")
+
+
+def _record(by: Who, action: AuditAction, delivery: Delivery, **details: str) -> None:
+    """With what is known of it before the row changed."""
+    audit.record(
+        by,
+        action,
+        delivery,
+        kind=delivery.kind,
+        conversation=delivery.conversation_id,
+        message=delivery.message_id,
+        error=delivery.error_kind,
+        attempts=delivery.attempt_count,
+        **details,
+    )

@@ -8,15 +8,20 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+import providers
 from conversations.engine import lanes
 from conversations.engine.handlers import Handler
-from conversations.flows import catching_up, ending
+from conversations.flows import availability, catching_up, delays, ending
 from conversations.flows.events import emit
 from conversations.flows.inbound import message_failed
 from conversations.flows.locking import locked
+from conversations.flows.operators import RETRIED
+from conversations.flows.reading import tell_read
 from conversations.flows.receipts import release_unmatched
+from conversations.flows.saying import say
 from conversations.flows.tickets import open_request, outgoing, save_contact, ticket_of
 from conversations.models import (
+    Conversation,
     ConversationStatus,
     Delivery,
     EventType,
@@ -26,6 +31,8 @@ from conversations.models import (
 )
 from hitl_bridge import health
 from hitl_bridge.connect import provider_for
+from hitl_bridge.models import Installation
+from hitl_bridge.options import Text, words
 from providers.base import Journal
 from providers.errors import Gone, ProviderError
 from providers.types import OpenedTicket, Sent
@@ -39,6 +46,12 @@ CLOSING_NOTES = {
     StopReason.IDLE_TIMEOUT: "The session ended because nobody wrote for too long.",
     StopReason.FAILED: "The session was ended because of an error.",
 }
+
+
+def note_success(installation: Installation) -> None:
+    """The help desk answers; who waited for that goes on at once."""
+    if health.succeeded(installation):
+        lanes.hurry(installation=installation, kind=LaneKind.PROVIDER)
 
 
 class ProviderHandler(Handler):
@@ -56,13 +69,17 @@ class ProviderHandler(Handler):
             return timezone.now() + OPERATOR_CHECK
         return health.hold_until(installation)
 
-    def worked(self, delivery: Delivery) -> None:
-        installation = delivery.conversation.installation
-        if health.succeeded(installation):  # the others wait for this, much longer than need be
-            lanes.hurry(installation=installation, kind=LaneKind.PROVIDER)
+    def probe(self, delivery: Delivery) -> datetime | None:
+        return health.probe(delivery.conversation.installation)
 
-    def troubled(self, delivery: Delivery, error: ProviderError) -> None:
-        health.failed(delivery.conversation.installation, error)
+    def got_through(self, delivery: Delivery) -> None:
+        delays.over(delivery)
+
+    def worked(self, delivery: Delivery) -> None:
+        note_success(delivery.conversation.installation)
+
+    def troubled(self, delivery: Delivery, error: ProviderError) -> datetime | None:
+        return health.failed(delivery.conversation.installation, error)
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         conversation = locked(delivery.conversation_id)
@@ -76,13 +93,21 @@ class OpenTicket(ProviderHandler):
 
     def perform(
         self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
-    ) -> OpenedTicket:
+    ) -> tuple[OpenedTicket, bool] | None:
+        """The ticket, and whether nobody is there; None where an old one was opened again."""
         conversation = delivery.conversation
         provider = provider_for(conversation.installation, before_request)
-        return provider.open(open_request(conversation), journal)
+        if conversation.reopened_from_id:
+            provider.reopen(ticket_of(conversation), journal)
+            return None
+        opened = provider.open(open_request(conversation), journal)
+        return opened, _is_known_to_be_closed(conversation)
 
-    def succeeded(self, delivery: Delivery, result: OpenedTicket) -> None:
-        conversation = locked(delivery.conversation_id)
+    def succeeded(self, delivery: Delivery, result: tuple[OpenedTicket, bool] | None) -> None:
+        if result is not None:
+            self._opened(locked(delivery.conversation_id), *result)
+
+    def _opened(self, conversation: Conversation, result: OpenedTicket, closed: bool) -> None:
         save_contact(conversation, result.contact)
         conversation.remote_id = result.remote_id
         conversation.remote_url = result.url[:500]
@@ -109,10 +134,22 @@ class OpenTicket(ProviderHandler):
             return
         if conversation.is_open:
             emit(conversation, EventType.QUEUED, {"ticketId": conversation.remote_id}, "queued")
+            say(conversation, Text.NO_AGENT if closed else Text.QUEUED, "open")
             release_unmatched(conversation)
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
-        ending.fail(locked(delivery.conversation_id), error.detail)
+        if delivery.conversation.reopened_from_id:
+            super().gave_up(delivery, error)
+        else:
+            ending.fail(locked(delivery.conversation_id), error.detail)
+
+
+def _is_known_to_be_closed(conversation: Conversation) -> bool:
+    """Whether nobody is there, asked only where the customer is to be told."""
+    options = conversation.options
+    if not words(options, Text.NO_AGENT):
+        return False
+    return availability.look(conversation.installation, options).status == availability.OFFLINE
 
 
 class SendMessage(ProviderHandler):
@@ -134,6 +171,10 @@ class SendMessage(ProviderHandler):
         assert message is not None
         message.status, message.remote_ids = MessageStatus.SENT, list(result.remote_ids)
         message.save(update_fields=["status", "remote_ids"])
+        if delivery.payload.get(RETRIED):
+            _tell_that_it_arrived(delivery)
+        if providers.get(delivery.conversation.installation.provider).capabilities.read_in:
+            tell_read(locked(delivery.conversation_id))
         if result.contact is not None or result.state is not None:
             conversation = locked(delivery.conversation_id)
             save_contact(conversation, result.contact)
@@ -145,6 +186,13 @@ class SendMessage(ProviderHandler):
         assert delivery.message is not None
         message_failed(locked(delivery.conversation_id), delivery.message, error.detail)
         super().gave_up(delivery, error)
+
+
+def _tell_that_it_arrived(delivery: Delivery) -> None:
+    """The bot was told that it had failed, and that it was tried again."""
+    data = {"messageId": delivery.message_id, "status": "delivered"}
+    key = f"delivered:{delivery.message_id}"
+    emit(locked(delivery.conversation_id), EventType.MESSAGE_STATUS, data, key)
 
 
 class CloseTicket(ProviderHandler):
@@ -173,7 +221,10 @@ class TellAgent(ProviderHandler):
         conversation = delivery.conversation
         provider = provider_for(conversation.installation, before_request)
         text = str(delivery.payload.get("text", ""))
-        provider.tell_agent(ticket_of(conversation), text, journal)
+        try:
+            provider.tell_agent(ticket_of(conversation), text, journal)
+        except Gone:
+            return  # nobody is left to be told
 
     def gave_up(self, delivery: Delivery, error: ProviderError) -> None:
         """A note is not worth ending a session for."""

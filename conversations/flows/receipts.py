@@ -8,8 +8,9 @@ and nothing is lost. A repeat is known by its key before anything else is done.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 import providers
 from conversations.engine import lanes
-from conversations.flows import catching_up, inbound
+from conversations.flows import catching_up, inbound, reading, typing
 from conversations.flows.fetching import has_media
 from conversations.flows.locking import locked
 from conversations.models import (
@@ -39,6 +40,7 @@ from providers.types import (
     AgentTyping,
     Disconnected,
     InboundEvent,
+    MessagesSeen,
     WebhookRequest,
     dump_event,
     storable,
@@ -49,6 +51,11 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 20
 EARLY = timedelta(minutes=15)  # how long a ticket's first webhooks wait for its id
+# What is never queued behind anything.
+_IN_PASSING: dict[type, Callable[[Conversation, Any], None]] = {
+    AgentTyping: typing.agent_is_typing,
+    MessagesSeen: reading.agent_has_read,
+}
 
 
 def receive(owner: Installation | App, request: WebhookRequest) -> None:
@@ -149,7 +156,9 @@ def _apply(receipt: Receipt, owner: Installation | App, request: WebhookRequest)
     else:
         receipt.event_count = sum(_route(owner, event) for event in events)
         receipt.state = ReceiptState.APPLIED if receipt.event_count else ReceiptState.IGNORED
-    receipt.save(update_fields=["state", "error", "event_count", "retry_at"])
+        if not receipt.event_count:
+            receipt.body = ""  # it is nobody's here: perhaps of somebody who has been erased
+    receipt.save(update_fields=["state", "error", "event_count", "retry_at", "body"])
 
 
 def _route(owner: Installation | App, event: InboundEvent) -> bool:
@@ -167,7 +176,11 @@ def _route(owner: Installation | App, event: InboundEvent) -> bool:
     found = sorted(known, key=lambda row: not row.is_open)
     if not found:
         return _keep_if_early(installations, event)
-    _take_in(locked(found[0].id), event)
+    rule = _IN_PASSING.get(type(event))
+    if rule is None:
+        _take_in(locked(found[0].id), event)
+    elif providers.get(owner.provider).concerns(found[0].remote_state, event):
+        rule(found[0], event)
     return True
 
 
@@ -194,7 +207,7 @@ def _keep_if_early(installations: Iterable[Installation], event: InboundEvent) -
             status=ConversationStatus.OPENING,
             created_at__gt=timezone.now() - EARLY,
         )
-        if opening.exists() and not isinstance(event, AgentTyping):
+        if opening.exists() and type(event) not in _IN_PASSING:
             UnmatchedEvent.objects.bulk_create(
                 [
                     UnmatchedEvent(
@@ -224,8 +237,7 @@ def _take_in(conversation: Conversation, event: InboundEvent) -> None:
 
 def _needs_asking(conversation: Conversation, event: InboundEvent) -> bool:
     """Whether the help desk must be asked first: who the agent is, what else was said, files."""
-    adapter = providers.get(conversation.installation.provider)
-    if inbound.wants_reading(adapter, event) and conversation.is_open:
+    if inbound.wants_reading(event) and conversation.is_open:
         return True
     if has_media(event):
         return True

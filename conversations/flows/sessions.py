@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from conversations.engine import lanes
-from conversations.flows import ending
+from conversations.flows import availability, ending
+from conversations.flows.availability import Availability
 from conversations.flows.locking import locked
 from conversations.flows.people import set_conversation_tags
 from conversations.flows.problems import Conflict, FlowError, NotFound
+from conversations.flows.saying import say
+from conversations.flows.timers import deadlines
 from conversations.models import (
     OPEN_STATUSES,
     Conversation,
@@ -24,6 +26,7 @@ from conversations.models import (
 )
 from hitl_bridge.connect import provider_for
 from hitl_bridge.models import Bot, Installation, InstallationStatus
+from hitl_bridge.options import Text, in_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class SessionStart:
     bot_conversation_id: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    # False: what would be refused begins and fails, since the caller can't be told otherwise.
+    refusable: bool = True
 
 
 def choose_installation(bot: Bot, wanted: str, user: User | None = None) -> Installation:
@@ -79,11 +84,19 @@ def start_hitl(bot: Bot, start: SessionStart, wanted_installation: str = "") -> 
     problems = provider.validate_session(start.hitl_session)
     if problems:
         raise FlowError(problems[0].message, field=problems[0].field)
+    options = in_effect(installation.options, start.options)
+    closed = _closed(installation, options)
+    if closed and start.refusable:
+        opens = {"opensAt": availability.opening(closed)} if closed.opens_at else {}
+        raise Conflict(_why_closed(closed), availability=closed.status, **opens)
     try:
         with transaction.atomic():
             if provider.capabilities.one_ticket_per_person:
                 _require_no_other_session(installation, start)
-            return _create(bot, installation, start)
+            conversation = _create(bot, installation, start, options)
+            if closed:
+                ending.fail(conversation, _why_closed(closed))
+            return conversation
     except IntegrityError:
         # Somebody else started this very session at the same moment: theirs is the one.
         existing = _open_conversation(bot, start.bot_conversation_id)
@@ -92,12 +105,43 @@ def start_hitl(bot: Bot, start: SessionStart, wanted_installation: str = "") -> 
         return existing
 
 
+def look_ahead(
+    bot: Bot, user: User | None, options: Mapping[str, Any], wanted_installation: str = ""
+) -> None:
+    """Ask the help desk whether agents are there, if `start_hitl` is to decide by it.
+
+    No transaction may be open. What is wrong with the request, `start_hitl` says.
+    """
+    try:
+        installation = choose_installation(bot, wanted_installation, user)
+    except FlowError:
+        return
+    given = in_effect(installation.options, options)
+    if given.get("whenUnavailable") == "refuse" and availability.asks_help_desk(
+        installation, given
+    ):
+        availability.look(installation, given)
+
+
 def stop_hitl(bot: Bot, conversation_id: str, reason: StopReason) -> None:
     """End the session; one that has ended already stays as it is."""
     with transaction.atomic():
         if not Conversation.objects.filter(bot=bot, pk=conversation_id).exists():
             raise NotFound("There is no such conversation.", field="conversationId")
         ending.end(locked(conversation_id), reason)
+
+
+def _closed(installation: Installation, options: Mapping[str, Any]) -> Availability | None:
+    """Why a new session can't be had now, where that is how the operator or the bot wants it."""
+    if options.get("whenUnavailable") != "refuse":
+        return None
+    found = availability.remembered(installation, options)
+    return found if found.status == availability.OFFLINE else None
+
+
+def _why_closed(closed: Availability) -> str:
+    opens = f" It opens at {availability.opening(closed)}." if closed.opens_at else ""
+    return f"No agent is available now. {closed.detail}".strip() + opens
 
 
 def _open_conversation(bot: Bot, bot_conversation_id: str) -> Conversation | None:
@@ -123,10 +167,11 @@ def _require_no_other_session(installation: Installation, start: SessionStart) -
         )
 
 
-def _create(bot: Bot, installation: Installation, start: SessionStart) -> Conversation:
+def _create(
+    bot: Bot, installation: Installation, start: SessionStart, options: dict[str, Any]
+) -> Conversation:
     now = timezone.now()
-    options = {**installation.options, **start.options}
-    assignment, idle = (_seconds(options.get(key)) for key in ("assignmentTimeout", "idleTimeout"))
+    assignment, idle = deadlines(options, now)
     conversation = Conversation.objects.create(
         tenant_id=bot.tenant_id,
         bot=bot,
@@ -138,15 +183,11 @@ def _create(bot: Bot, installation: Installation, start: SessionStart) -> Conver
         transcript=list(start.transcript),
         hitl_session=dict(start.hitl_session),
         options=options,
-        assignment_deadline=now + timedelta(seconds=assignment) if assignment else None,
-        idle_deadline=now + timedelta(seconds=idle) if idle else None,
+        assignment_deadline=assignment,
+        idle_deadline=idle,
     )
     lanes.create_for(conversation)
     set_conversation_tags(conversation, start.tags)
     lanes.append(conversation, DeliveryKind.OPEN)
+    say(conversation, Text.STARTED)
     return conversation
-
-
-def _seconds(value: Any) -> int:
-    """A time-out; what an operator's file has in another form counts as none."""
-    return value if isinstance(value, int) and value > 0 else 0

@@ -40,8 +40,10 @@ class TellBot(Handler):
             return timezone.now() + SWITCHED_OFF_CHECK
         connector = connector_for(bot)
         wait = connector.hold(event) if connector and event else None
-        # The breaker last: to ask it is to take on the one try that it allows.
         return timezone.now() + wait if wait else health.hold_until(bot)
+
+    def probe(self, delivery: Delivery) -> datetime | None:
+        return health.probe(delivery.conversation.bot)
 
     def perform(
         self, delivery: Delivery, journal: Journal, before_request: Callable[[], None]
@@ -85,12 +87,12 @@ class TellBot(Handler):
         if health.succeeded(bot):  # the others wait for this, much longer than need be
             lanes.hurry(bot=bot, kind=LaneKind.BOT)
 
-    def troubled(self, delivery: Delivery, error: ProviderError) -> None:
+    def troubled(self, delivery: Delivery, error: ProviderError) -> datetime | None:
         bot = delivery.conversation.bot
         if isinstance(error, Disabled):
             Bot.objects.filter(pk=bot.pk).update(callback_disabled_reason=error.detail[:200])
-        else:
-            health.failed(bot, error)
+            return None
+        return health.failed(bot, error)
 
 
 def _post(client: HttpClient, connector: BotConnector, request: OutgoingRequest) -> bool:

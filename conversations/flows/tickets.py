@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from conversations.flows.people import person_of
-from conversations.models import Author, Contact, Conversation, Message
+from conversations.models import (
+    UNFINISHED,
+    Author,
+    Contact,
+    Conversation,
+    Delivery,
+    DeliveryKind,
+    Message,
+)
 from providers.render import MEDIA_KEYS, as_text
 from providers.types import OpenRequest, OutgoingMessage, Ticket, TranscriptLine
 
@@ -68,7 +76,32 @@ def open_request(conversation: Conversation) -> OpenRequest:
         session=conversation.hitl_session,
         contact=contact_of(conversation),
         requested_at=conversation.created_at,
+        others=_made_for_others(conversation),
     )
+
+
+def _made_for_others(conversation: Conversation) -> frozenset[str]:
+    """What the journals and rows of the user's other sessions at this help desk name."""
+    others = Conversation.objects.filter(
+        installation_id=conversation.installation_id, user_id=conversation.user_id
+    ).exclude(pk=conversation.pk)
+    tickets = others.exclude(remote_id="").order_by("-id").values_list("remote_id", flat=True)
+    opening = Delivery.objects.filter(
+        conversation__in=others, kind=DeliveryKind.OPEN, state__in=UNFINISHED
+    )
+    journals = opening.values_list("progress", flat=True)
+    return frozenset([*tickets[:KNOWN_IDS], *_texts(list(journals))])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 def outgoing(message: Message, bot_name: str) -> OutgoingMessage:

@@ -77,8 +77,15 @@ class Conversation(models.Model):
     remote_id = models.CharField(max_length=200, blank=True, help_text="The help desk's ticket id.")
     remote_url = models.CharField(max_length=500, blank=True)
     remote_state = models.JSONField(default=dict, blank=True)  # the adapter's own
+    # The ended session on the same ticket which an agent took up again, and when (their time).
+    reopened_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="reopened_as"
+    )
+    reopened_at = models.DateTimeField(null=True, blank=True)
+    late_told_at = models.DateTimeField(null=True, blank=True)  # the agent knows that it is over
     last_message_sequence = models.PositiveIntegerField(default=0)
     last_event_sequence = models.PositiveIntegerField(default=0)
+    agent_read_to = models.DateTimeField(null=True, blank=True)  # the help desk's time
     assignment_deadline = models.DateTimeField(null=True, blank=True)
     idle_deadline = models.DateTimeField(null=True, blank=True)
     catch_up_at = models.DateTimeField(null=True, blank=True)  # when to ask the help desk next
@@ -88,6 +95,7 @@ class Conversation(models.Model):
     queued_at = models.DateTimeField(null=True, blank=True)
     assigned_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)  # retention has emptied it
 
     class Meta:
         ordering = ["-id"]
@@ -133,6 +141,11 @@ class Conversation(models.Model):
                 fields=["catch_up_at"],
                 condition=Q(catch_up_at__isnull=False),
                 name="conversation_catch_up_due",
+            ),
+            models.Index(
+                fields=["tenant", "stopped_at"],
+                condition=Q(stopped_at__isnull=False, purged_at__isnull=True),
+                name="conversation_to_purge",
             ),
         ]
 

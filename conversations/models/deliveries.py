@@ -30,6 +30,7 @@ class Lane(models.Model):
     it, and a wake-up is sent only when it goes from empty to now. `version` counts each
     arrival, so that a worker that goes idle can't miss one (compare and swap). The lease
     survives the death of its holder: when it is over, the next worker takes the lane.
+    `stuck_since` is since when what is first in it does not get through, see flows.delays.
     """
 
     id = models.CharField(primary_key=True, max_length=48, editable=False)  # see `lane_id`
@@ -41,6 +42,8 @@ class Lane(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     lease_owner = models.CharField(max_length=40, blank=True)
     lease_until = models.DateTimeField(null=True)
+    stuck_since = models.DateTimeField(null=True)
+    delay_told = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

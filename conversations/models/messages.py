@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db import models
@@ -25,6 +26,7 @@ class Author(models.TextChoices):
     USER = "user", "End user"
     BOT = "bot", "Bot"
     AGENT = "agent", "Agent"
+    SYSTEM = "system", "Bridge"  # its own words to the customer: see hitl_bridge.options.texts
 
 
 class MessageStatus(models.TextChoices):
@@ -61,6 +63,8 @@ class Message(models.Model):
     remote_ids = models.JSONField(default=list, blank=True)  # the vendor's ids of what we sent
     remote_at = models.DateTimeField(null=True, blank=True)  # the vendor's time
     redacted_at = models.DateTimeField(null=True, blank=True)
+    # By the agent or, where an agent wrote it, by the user; empty also where nobody tells.
+    read_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -146,3 +150,7 @@ class Event(models.Model):
             "sequence": self.sequence,
             "data": self.data,
         }
+
+    def text(self) -> str:
+        """The body as callbacks and the stream send it: JSON in one line."""
+        return json.dumps(self.body(), ensure_ascii=False)

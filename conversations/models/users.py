@@ -22,6 +22,10 @@ class UserKind(models.TextChoices):
     AGENT = "agent", "Agent"
 
 
+# An end user of whom anything is known yet; retention empties these columns.
+KNOWN_CUSTOMER = Q(kind="user") & ~Q(name="", email="", phone="", picture_url="")
+
+
 class User(models.Model):
     """An end user of a bot, or an agent of a help desk, as the HITL interface has it."""
 
@@ -67,6 +71,9 @@ class User(models.Model):
         indexes = [
             models.Index(fields=["tenant", "email"], name="user_by_email"),
             models.Index(fields=["tenant", "phone"], name="user_by_phone"),
+            models.Index(
+                fields=["tenant", "updated_at"], condition=KNOWN_CUSTOMER, name="user_to_purge"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -43,6 +43,7 @@ def pinged(installation: Installation) -> None:
 def start(installation: Installation, handoff: Handoff) -> Conversation:
     """The new conversation. Its ticket is opened at once, or once its user is known, or after
     a few seconds under an unknown user. Raises FlowError."""
+    sessions.look_ahead(installation.bot, None, {}, installation.pk)
     with transaction.atomic():
         connection = binding.lock(installation)
         user, known_by = _user(installation, handoff)
@@ -106,4 +107,5 @@ def _session_start(
         transcript=handoff.transcript,
         hitl_session=handoff.hitl_session,
         options={} if given else {"idleTimeout": IDLE_TIMEOUT},
+        refusable=False,  # the user has been told already that a human will come
     )

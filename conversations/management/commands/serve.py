@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from conversations.engine import chores, heartbeat
+from conversations.engine import chores, heartbeat, stopping
 from conversations.flows import catching_up
 
 
@@ -47,7 +48,11 @@ class Command(BaseCommand):
                 server_header=False,
             )
         )
+        # uvicorn ends in order and then raises the signal once more, for whoever was there before
+        # it: by default that would kill the process, with the runner in the middle of its work.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             server.run()
         finally:
+            stopping.request()
             runner.stop()
