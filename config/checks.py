@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 
-from config.env import HOW_TO_MAKE_A_FERNET_KEY
+from config.env import HOW_TO_MAKE_A_FERNET_KEY, SQLITE
 
 # `manage.py check --tag bridge` runs these alone.
 TAG = "bridge"
@@ -96,16 +96,32 @@ def check_no_private_targets(app_configs: Apps, **kwargs: Any) -> Iterator[Check
 
 
 @register(TAG)
+def check_second_step(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """REQUIRE_SECOND_STEP names roles: a misspelt one would demand nothing of anybody."""
+    known = ("platform", "operator", "support")
+    return [
+        Error(
+            f"REQUIRE_SECOND_STEP holds {name!r}, which is no role.",
+            hint=f"Write some of {', '.join(known)}, separated by commas.",
+            id="bridge.E010",
+        )
+        for name in settings.REQUIRE_SECOND_STEP
+        if name not in known
+    ]
+
+
+@register(TAG)
 def check_database(app_configs: Apps, **kwargs: Any) -> Iterator[CheckMessage]:
     """The engine is right on PostgreSQL and SQLite, and tested on no other."""
     engine = settings.DATABASES["default"].get("ENGINE", "")
-    if engine not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    sqlite = engine in {SQLITE, "django.db.backends.sqlite3"}
+    if not sqlite and engine != "django.db.backends.postgresql":
         yield Error(
             "DATABASE_URL names a database other than PostgreSQL and SQLite.",
             hint="Use postgres://user:password@host:5432/name or sqlite:///var/bridge.sqlite3.",
             id="bridge.E005",
         )
-    elif settings.REDIS_URL and engine == "django.db.backends.sqlite3":
+    elif settings.REDIS_URL and sqlite:
         yield Warning(
             "Redis carries wake-ups to workers that all share one SQLite file.",
             hint="Set DATABASE_URL to PostgreSQL, or leave REDIS_URL empty to run embedded.",

@@ -13,6 +13,12 @@ from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# Django's backend, with a fair queue for this process's threads.
+SQLITE = "hitl_bridge.sqlite"
+
+# Deleted is overwritten: who is erased must not be found in the file (docs/operators/privacy.md).
+SQLITE_INIT = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;"
+
 # How to make a value, for the sentence an operator reads when one is missing.
 HOW_TO_MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
 HOW_TO_MAKE_A_FERNET_KEY = (
@@ -80,17 +86,34 @@ def database(url: str, pool_size: int) -> dict[str, Any]:
     config: dict[str, Any] = Env.db_url_config(url)
     options = config.setdefault("OPTIONS", {})
     if config.get("ENGINE") == "django.db.backends.sqlite3":
+        config["ENGINE"] = SQLITE
         config["NAME"] = _sqlite_file(config["NAME"])
         # IMMEDIATE takes the write lock when a transaction begins: a read that turns into a write
         # half way through fails at once otherwise, whatever the timeout.
         options.setdefault("transaction_mode", "IMMEDIATE")
         options.setdefault("timeout", 20)
-        options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        options.setdefault("init_command", SQLITE_INIT)
     elif pool_size:
         options.setdefault("pool", {"min_size": 1, "max_size": pool_size, "timeout": 10})
         # Looks at a connection before it is lent, so that a restart of PostgreSQL costs no request.
         config["CONN_HEALTH_CHECKS"] = True
     return config
+
+
+def mail(url: str) -> dict[str, Any]:
+    """Return Django's EMAIL_ settings for an address such as smtp+tls://user:password@host:587.
+
+    Empty, e-mail goes nowhere. Raises ImproperlyConfigured where it is no such address.
+    """
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    try:
+        return dict(Env.email_url_config(url))
+    except (KeyError, ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(
+            "EMAIL_URL is no address of a mail server. "
+            "Set it to something like smtp+tls://user:password@mail.example.com:587."
+        ) from None
 
 
 def _sqlite_file(name: str) -> str:

@@ -10,10 +10,13 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from conversations.metrics import TableMetrics
+
 # Collectors that query our tables when asked register here and not with the process' registry:
 # with several web processes that one is replaced by the sum of all, which knows no collectors.
 # Without auto_describe, registering one does not query the database.
 TABLES = CollectorRegistry(auto_describe=False)
+TABLES.register(TableMetrics())
 
 
 @require_safe

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from conversations.admin.badges import dead_letters
-from hitl_bridge.admin.badges import needing_help
+from hitl_bridge.admin.badges import needing_help, open_alerts
 
 # title of a group -> (title, icon, model, how many need somebody)
 GROUPS: dict[str, list[tuple[str, str, str, Callable[[HttpRequest], int] | None]]] = {
@@ -22,14 +22,17 @@ GROUPS: dict[str, list[tuple[str, str, str, Callable[[HttpRequest], int] | None]
         ("API keys", "key", "hitl_bridge.apikey", None),
         ("Apps", "apps", "hitl_bridge.app", None),
         ("Tenants", "apartment", "hitl_bridge.tenant", None),
+        ("Alerts", "notifications_active", "hitl_bridge.alert", open_alerts),
     ],
     "Records": [
         ("Messages", "chat", "conversations.message", None),
         ("Events", "campaign", "conversations.event", None),
         ("Webhooks received", "webhook", "conversations.receipt", None),
+        ("Audit", "fact_check", "hitl_bridge.auditentry", None),
     ],
     "People": [
         ("Accounts", "person", "auth.user", None),
+        ("Memberships", "group_add", "hitl_bridge.membership", None),
         ("Roles", "badge", "auth.group", None),
         ("Failed logins", "lock_clock", "axes.accessattempt", None),
     ],

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from kombu import Queue
+
 from config import logs
 from config.env import BASE_DIR as BASE_DIR  # noqa: PLC0414  # a setting as well
 from config.env import (
     HOW_TO_MAKE_A_FERNET_KEY,
     HOW_TO_MAKE_A_KEY,
     database,
+    mail,
     read_env,
     split_list,
 )
@@ -39,17 +42,19 @@ ALLOWED_HOSTS = split_list(env.str("ALLOWED_HOSTS", default="")) or [
 # Hosts and networks that outgoing calls may reach though they are private.
 ALLOWED_PRIVATE_TARGETS = split_list(env.str("ALLOWED_PRIVATE_TARGETS", default=""))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Port on which each worker process serves its own metrics; 0: none does.
+METRICS_PORT = env.int("METRICS_PORT", default=0)
 
 # --- Parts ---
 
 INSTALLED_APPS = [
     # Unfold replaces templates of the admin and of the packages below, so it comes first.
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "config.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -74,6 +79,8 @@ MIDDLEWARE = [
     "config.middleware.livez",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "config.csp.content_security",
+    "config.middleware.bounded",
     "config.middleware.StaticFiles",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,11 +173,20 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _HTTPS else []
 CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_SECURE = _HTTPS
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
-# Browsers share cookies between the ports of a host: two instances on one machine would log each
-# other's users out.
-SESSION_COOKIE_NAME = "bridge_session" if _HTTPS else f"bridge_session_{PORT}"
-CSRF_COOKIE_NAME = "bridge_csrf" if _HTTPS else f"bridge_csrf_{PORT}"
+# A login ends so long after it began, and so long after it was last used (hitl_bridge.site).
+SESSION_SECONDS = env.int("SESSION_HOURS", default=12) * 3600
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_MINUTES", default=60) * 60
+SESSION_COOKIE_AGE = SESSION_SECONDS
+# Lax, not Strict: help desks send operators back here after OAuth.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Browsers take a __Host- cookie from this host and by https alone. Without https there is none, but
+# browsers share cookies between the ports of a host, and two instances on one machine would log
+# each other's users out.
+SESSION_COOKIE_NAME = "__Host-bridge_session" if _HTTPS else f"bridge_session_{PORT}"
+CSRF_COOKIE_NAME = "__Host-bridge_csrf" if _HTTPS else f"bridge_csrf_{PORT}"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
@@ -178,7 +194,12 @@ LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "hitl_bridge.roles.MembershipBackend",
 ]
+# The audit log and the admin's own notes are kept so long; 0: for ever.
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)
+# Roles whose people must set up a second login step: platform, operator, support.
+REQUIRE_SECOND_STEP = split_list(env.str("REQUIRE_SECOND_STEP", default=""))
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -192,13 +213,21 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0) or None
+# Proxies in front, each of which adds an address to X-Forwarded-For.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+AXES_CLIENT_IP_CALLABLE = "hitl_bridge.callers.address"
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "hitl_bridge/admin/locked.html"
+# What is not stored of a failed login's form.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
 
 # --- The bot's API ---
 
 # Calls per API key and process, a courtesy to the others rather than a guarantee.
 API_RATE = env.str("API_RATE", default="6000/min")
+# Likewise per webhook address, and refused ones per caller's address (conversations.api.guard).
+WEBHOOKS_PER_MINUTE = env.int("WEBHOOKS_PER_MINUTE", default=30_000)
+REFUSED_PER_MINUTE = env.int("REFUSED_PER_MINUTE", default=300)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["conversations.api.auth.ApiKeyAuthentication"],
@@ -260,6 +289,12 @@ CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_EAGER_RESULT = False
 CELERY_TASK_SERIALIZER = "json"
+# What is worth doing now or not at all does not stand in line behind messages.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("passing")]
+CELERY_TASK_ROUTES = {
+    f"conversations.tasks.{name}": {"queue": "passing"}
+    for name in ("show_typing", "show_read", "tell_in_passing")
+}
 CELERY_ACCEPT_CONTENT = ["json"]
 # Tasks wait for help desks most of the time, so threads do.
 CELERY_WORKER_POOL = "threads"
@@ -284,6 +319,18 @@ CELERY_BEAT_SCHEDULE = {
     "catch_up": _every("conversations.tasks.catch_up", 30),
     "housekeeping": _every("conversations.tasks.housekeeping", 600),
 }
+
+# --- Alerts to operators (docs/operations.md); tenants have addresses of their own ---
+
+ALERT_EMAILS = split_list(env.str("ALERT_EMAILS", default=""))
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
+ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
+# What the links to the run book begin with.
+DOCS_URL = env.str("DOCS_URL", default="docs")
+EMAIL_CONFIGURED = bool(env.str("EMAIL_URL", default=""))
+vars().update(mail(env.str("EMAIL_URL", default="")))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="") or f"bridge@{_PUBLIC_HOST}"
 
 # --- Logs ---
 

@@ -1,8 +1,14 @@
 """WSGI entry point: `gunicorn config.wsgi` serves everything."""
 
 import os
+import signal
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+from conversations.api.waiting import Stopping  # noqa: E402  # needs the settings
+
+# Streams last long: they end when gunicorn tells this process to stop.
+Stopping.at_signals(signal.SIGTERM)
