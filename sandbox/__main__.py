@@ -1,7 +1,8 @@
 """`python -m sandbox` (`make run`): the bridge and the sandbox on this machine, supervised.
 
-PORT (default 8000) is the bridge's, SANDBOX_PORT (default PORT + 1000) the sandbox's. Everything
-is kept in var/<PORT>/; removing that folder starts afresh.
+PORT (default 8000) is the bridge's, SANDBOX_PORT (default PORT + 1000) the sandbox's. CALLBACK_URL
+is where a bot of your own takes callbacks; without it, it reads the feed. Everything is kept in
+var/<PORT>/; removing that folder starts afresh.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Supervisor:
         self.sandbox_port = port_from("SANDBOX_PORT", self.port + 1000)
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        self.callback_url = os.environ.get("CALLBACK_URL", "")
         self.state = State(self.port)
         self.secrets = self.state.secrets()
         self.sandbox = Child("sandbox", self._python("-m", "sandbox.serve"), self._sandbox_env())
@@ -129,7 +131,7 @@ class Supervisor:
 
     def _start(self) -> None:
         say("Preparing…")
-        self.desks = self.state.write_declaration(self.sandbox_url)
+        self.desks = self.state.write_declaration(self.sandbox_url, self.callback_url)
         self.state.applied.unlink(missing_ok=True)
         for child in self.children:
             self._launch(child)
@@ -139,7 +141,7 @@ class Supervisor:
             desk.account: control.account(
                 desk.account,
                 desk.vendor,
-                name="Acme Support",
+                name="Acme Support" if desk.chosen_by else "Your own bot's desk",
                 credentials=desk.credentials(self.secrets),
             )
             for desk in self.desks
@@ -149,7 +151,7 @@ class Supervisor:
         self.desks = [desk for desk in self.desks if desk.installation in addresses]
         for desk in self.desks:
             url = addresses[desk.installation] if desk.webhooks_by_hand else ""
-            settings = {"installation": desk.installation}
+            settings = {"installation": desk.chosen_by}
             accounts[desk.account].update(webhook_url=url, settings=settings)
         self._withdraw(control)
 
@@ -206,6 +208,14 @@ class Supervisor:
             for label, desk in zip(labels, self.desks, strict=False)
         ]
 
+    def _own_bot_lines(self) -> list[str]:
+        """What a bot of one's own needs (docs/bot-developers)."""
+        lines = [f"Your own bot   BOT_KEY={self.secrets['YOUR_API_KEY']}"]
+        if self.callback_url:
+            secret = self.secrets["YOUR_CALLBACK_SECRET"]
+            lines += [f"  callbacks    {self.callback_url}", f"  secret       {secret}"]
+        return lines
+
     def _print_box(self) -> None:
         lines = [
             "The HITL bridge is running.",
@@ -216,6 +226,8 @@ class Supervisor:
             f"Bridge admin   {self.url}/admin/",
             f"  login        {ADMIN} / {self.secrets['ADMIN_PASSWORD']}",
             f"API docs       {self.url}/api/docs/",
+            "",
+            *self._own_bot_lines(),
             "",
             "Ctrl-C stops everything. Nothing is lost: the next start goes on from here.",
         ]

@@ -135,6 +135,11 @@ def _customer_reply(ticket: Ticket, body: Json) -> Part:
     return desk.customer_says(ticket, _words(ticket, body))
 
 
+def _seen(ticket: Ticket, body: Json) -> None:
+    """The agent has the ticket open."""
+    desk.see(ticket, _by(ticket, body))
+
+
 def _redact(ticket: Ticket, body: Json) -> Part:
     part = ticket.parts.filter(vendor_id=str(body.get("part") or "")).first()
     if part is None:
@@ -159,6 +164,7 @@ ACTIONS: dict[str, Callable[[Ticket, Json], Part | None]] = {
     "snooze": _snooze,
     "unsnooze": _unsnooze,
     "customer_reply": _customer_reply,
+    "seen": _seen,
     "redact": _redact,
     "delete": _delete,
 }

@@ -137,7 +137,8 @@ class AccountControl:
 
     def act(self, ticket_id: str, action: str, **body: Any) -> Json:
         """Act on a ticket in an agent's name: accept, reply, note, assign, assign_team, close,
-        reopen, snooze, unsnooze, bot_reply, customer_reply, redact, delete. Returns the part."""
+        reopen, snooze, unsnooze, bot_reply, customer_reply, seen, redact, delete. Returns
+        the part."""
         return dict(self._call("POST", f"/tickets/{quote(ticket_id)}/{action}", body)["part"] or {})
 
     def wait_for_ticket(

@@ -252,6 +252,29 @@ def unsnooze(ticket: Ticket, by: Agent) -> Part:
     return part
 
 
+@_change
+def see(ticket: Ticket, agent: Agent) -> None:
+    """An agent looks at what the customer wrote last."""
+    part = ticket.parts.filter(author_kind="contact").order_by("id").last()
+    if part is None or ticket.attributes.get("seen_part") == part.vendor_id:
+        return
+    ticket.attributes |= {"seen_part": part.vendor_id, "seen_by": agent.vendor_id}
+    _note_aside(ticket)
+    if vendors.of(ticket.account).tells_seen:
+        _announce("seen", ticket, part)
+
+
+def note_customer(ticket: Ticket, **what: str) -> None:
+    """Keep what the customer does beside writing: `typing_at` and `read_to`, as ISO times."""
+    ticket.attributes |= what
+    _note_aside(ticket)
+
+
+def _note_aside(ticket: Ticket) -> None:
+    """Without the ticket becoming the newest of the list."""
+    Ticket.objects.filter(pk=ticket.pk).update(attributes=ticket.attributes)
+
+
 @transaction.atomic
 def redact(part: Part) -> None:
     """Blank what was said."""

@@ -21,16 +21,23 @@ BY_HAND = ("intercom", "hubspot")
 PLACE = re.compile(r"SANDBOX_URL/([a-z]+)/([-\w]+)/?$")
 NAMED = re.compile(r"\benv:([A-Z][A-Z0-9_]*)")
 Json = dict[str, Any]
+YOURS = "yours"  # the slug of the bot that is not the demo chat's
 
 
 @dataclass(frozen=True)
 class HelpDesk:
-    """One installation of the demo bot, and its account in the sandbox."""
+    """One installation of a bot of the demo's, and its account in the sandbox."""
 
+    bot: str  # the bot's slug
     installation: str  # its slug
     vendor: str
     account: str  # the account's slug
     values: Mapping[str, str]  # settings and credentials; some name a secret: `env:NAME`
+
+    @property
+    def chosen_by(self) -> str:
+        """The installation as the demo chat offers it; empty where it has no business there."""
+        return "" if self.bot == YOURS else self.installation
 
     @property
     def webhooks_by_hand(self) -> bool:
@@ -57,16 +64,24 @@ def read(file: Path) -> tuple[Json, list[HelpDesk]]:
     found: list[HelpDesk] = []
     for tenant in document["tenants"]:
         for bot in tenant["bots"]:
-            desks = {row["slug"]: desk for row in bot["installations"] if (desk := _desk(row))}
+            desks = {row["slug"]: desk for row in bot["installations"] if (desk := _desk(bot, row))}
             bot["installations"] = [row for row in bot["installations"] if row["slug"] in desks]
             found += desks.values()
     return document, found
 
 
-def _desk(row: Json) -> HelpDesk | None:
+def take_callbacks(document: Json, url: str) -> None:
+    """Declare that the bot of one's own is called at this address."""
+    for bot in (bot for tenant in document["tenants"] for bot in tenant["bots"]):
+        if bot["slug"] == YOURS:
+            bot |= {"connector": "callback", "callback_url": url}
+            bot["callback_secret"] = "env:YOUR_CALLBACK_SECRET"  # noqa: S105 - names one
+
+
+def _desk(bot: Json, row: Json) -> HelpDesk | None:
     match = PLACE.match(str(row.get("api_base_url")))
     if match is None or match[1] not in vendors.VENDORS:
         return None
     given = {**(row.get("settings") or {}), **(row.get("credentials") or {})}
     values = {name: str(value) for name, value in given.items()}
-    return HelpDesk(row["slug"], match[1], match[2], values)
+    return HelpDesk(bot["slug"], row["slug"], match[1], match[2], values)

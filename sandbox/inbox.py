@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 
 from sandbox import vendors
 from sandbox.actions import ActionError, act
@@ -15,6 +16,7 @@ from sandbox.texts import clean_html
 from sandbox.web import BadRequestError, Json, body_of, json_view
 
 SHOWN_TICKETS = 100
+TYPING = timedelta(seconds=5)  # how long a customer who typed counts as typing
 
 
 def page(request: HttpRequest, slug: str) -> HttpResponse:
@@ -92,7 +94,14 @@ def transcript(row: Ticket) -> Json:
     """A ticket with everything that happened to it, private notes included."""
     names = {("agent", a.vendor_id): a.name for a in row.account.agents.all()}
     names |= {("team", t.vendor_id): t.name for t in row.account.teams.all()}
-    return {**summary(row), "parts": [part(p, names) for p in row.parts.all()]}
+    typing_at = row.attributes.get("typing_at")
+    typing = bool(typing_at) and timezone.now() - datetime.fromisoformat(typing_at) < TYPING
+    return {
+        **summary(row),
+        "typing": typing,
+        "read_to": row.attributes.get("read_to"),
+        "parts": [part(p, names) for p in row.parts.all()],
+    }
 
 
 def part(row: Part, names: dict[tuple[str, str], str] | None = None) -> Json:

@@ -272,7 +272,7 @@ class DemoMessage(Row):
     name = models.CharField(max_length=100, blank=True)
     type = models.CharField(max_length=20, default="text")
     payload = models.JSONField(default=dict)
-    status = models.CharField(max_length=10, blank=True)  # towards an agent: sending|sent|failed
+    status = models.CharField(max_length=10, blank=True)  # sending|sent|read|failed
     remote_id = models.CharField(max_length=80, blank=True)  # the bridge's
     client_id = models.CharField(max_length=60, blank=True)  # the browser's, so a retry adds none
     created_at = models.DateTimeField(auto_now_add=True)

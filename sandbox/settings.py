@@ -41,7 +41,7 @@ TEMPLATES = [
 ]
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "hitl_bridge.sqlite",
         "NAME": os.environ.get("SANDBOX_DB", str(BASE_DIR / "var" / "sandbox.sqlite3")),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",

@@ -45,6 +45,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "SANDBOX_SECRET_KEY": lambda: secrets.token_urlsafe(50),
     "DEMO_API_KEY": api_key,
     "DEMO_CALLBACK_SECRET": callback_secret,
+    "YOUR_API_KEY": api_key,
+    "YOUR_CALLBACK_SECRET": callback_secret,
     "ADMIN_PASSWORD": lambda: secrets.token_urlsafe(9),
 }
 
@@ -92,9 +94,11 @@ class State:
             new.rename(path)
         return known
 
-    def write_declaration(self, sandbox_url: str) -> list[HelpDesk]:
+    def write_declaration(self, sandbox_url: str, callback_url: str = "") -> list[HelpDesk]:
         """The demo tenant, with this run's addresses; its help desks."""
         document, desks = helpdesks.read(DEMO)
+        if callback_url:
+            helpdesks.take_callbacks(document, callback_url)
         text = yaml.safe_dump(document, sort_keys=False)
         self.declaration.write_text(text.replace("SANDBOX_URL/", f"{sandbox_url}/"))
         return desks

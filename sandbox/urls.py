@@ -16,6 +16,7 @@ urlpatterns = [
     path("demo/data", demo.data),
     path("demo/messages", demo.messages),
     path("demo/end", demo.end),
+    path("demo/aside/<slug:what>", demo.aside),
     path("demo/restart", demo.restart),
     path("demo/callback", demo.callback),
     path("inbox/<slug:slug>/", inbox.page, name="inbox"),

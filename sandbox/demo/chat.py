@@ -179,6 +179,8 @@ def _status(chat: DemoChat, data: Json) -> None:
     if data.get("status") in ("failed", "undeliverable"):
         ids = str(data.get("messageId") or "-")
         chat.messages.filter(remote_id=ids).update(status="failed")
+    elif data.get("status") == "read":
+        chat.messages.filter(remote_id=str(data.get("messageId") or "-")).update(status="read")
 
 
 def _typing(chat: DemoChat, data: Json) -> None:

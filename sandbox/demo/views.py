@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import secrets
 from html import escape
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from sandbox import files
-from sandbox.demo import callbacks, chat, desks
+from sandbox.demo import bridge, callbacks, chat, desks
 from sandbox.inbox import moment
 from sandbox.models import DemoChat, DemoMessage
 from sandbox.texts import clean_html, text_to_html
@@ -99,6 +100,19 @@ def _upload(upload: Json) -> tuple[str, Json]:
 def end(request: HttpRequest) -> Json:
     """POST /demo/end: end the chat with the agent."""
     chat.end_by_customer(_required(request))
+    return {}
+
+
+@json_view("POST")
+def aside(request: HttpRequest, what: str) -> Json:
+    """POST /demo/aside/typing or /demo/aside/read: for the agent to see, or not at all."""
+    current = _required(request)
+    conversation = current.conversations.get(str(current.sessions))
+    if conversation and current.mode == DemoChat.HUMAN and what in ("typing", "read"):
+        try:
+            bridge.post(f"/conversations/{conversation}/{what}", {}, secrets.token_hex(16))
+        except (bridge.UnreachableError, bridge.RefusedError):
+            return {}
     return {}
 
 

@@ -17,7 +17,7 @@ class Change:
     """Something that happened in the help desk and may be reported by webhook."""
 
     event: str  # created, replied, noted, assigned, closed, opened, snoozed, unsnoozed,
-    # redacted, deleted
+    # redacted, deleted, seen
     ticket: Ticket
     part: Part | None = None
 
@@ -44,6 +44,7 @@ class Vendor(ABC):
     # A team is where a ticket lies, such as an inbox: moving there takes it from its agent, and
     # taking it from the agent leaves it there.
     teams_are_places = False
+    tells_seen = False  # by webhook, that an agent has looked at what the customer wrote
 
     def start(self) -> None:
         """Start the vendor's own clock, if it has one; called once per process."""

@@ -33,6 +33,22 @@ function render(data) {
   reconcile($("options"), options, (option) => option, (option) =>
     el("button", { type: "button", class: "button", onclick: () => say({ text: option }) }, option));
   if (follow) toEnd(box);
+  const theirs = data.messages.findLast((message) => message.author === "agent");
+  if (human && theirs && theirs.id !== readTo && !document.hidden) {
+    readTo = theirs.id;
+    aside("read");
+  }
+}
+
+// What the agent may see beside messages; nobody minds if it gets lost.
+let readTo = 0;
+let typedAt = 0;
+const aside = (what) => postJson(`aside/${what}`, {}).catch(() => {});
+
+function typing() {
+  if (Date.now() - typedAt < 3000) return;
+  typedAt = Date.now();
+  aside("typing");
 }
 
 // Which help desk comes next is the browser's to remember; a running session keeps its own.
@@ -75,7 +91,7 @@ function preview(message) {
   return { clientId: message.clientId, author: "customer", status: "sending", contents: [{ kind: "plain", text }], created_at: message.at };
 }
 
-const STATUS = { sending: "sending…", sent: "sent", failed: "not delivered" };
+const STATUS = { sending: "sending…", sent: "sent", read: "read", failed: "not delivered" };
 
 function content(part) {
   if (part.kind === "plain") return el("p", {}, part.text);
@@ -128,3 +144,4 @@ $("end").addEventListener("click", () => postJson("end").then(again, () => {}));
 enterSends($("text"), $("composer"));
 stayAtEnd($("messages"));
 const again = poll(look);
+$("text").addEventListener("input", typing);

@@ -90,6 +90,17 @@ function renderTicket() {
   const follow = atEnd(box) || !box.children.length;
   reconcile(box, ticket.parts, (part) => part.id, bubble);
   if (follow) toEnd(box);
+  renderAside(ticket);
+}
+
+function renderAside(ticket) {
+  const last = ticket.parts.at(-1);
+  const read = last?.author.kind === "agent" && ticket.read_to && new Date(ticket.read_to) >= new Date(last.created_at);
+  $("aside").textContent = ticket.typing ? "The customer is typing…" : read ? "Read by the customer" : "";
+  const theirs = ticket.parts.findLast((part) => part.author.kind === "contact");
+  if (!theirs || state.seen === theirs.id || document.hidden) return;
+  state.seen = theirs.id;
+  act("seen").catch(() => { state.seen = ""; });
 }
 
 const LINES = { assignment: "gave the conversation to", close: "closed the conversation", open: "reopened the conversation", snoozed: "snoozed the conversation", unsnoozed: "took the conversation up again" };

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from sandbox import desk
 from sandbox.desk import NOTHING
@@ -224,6 +225,22 @@ def list_group_statuses(call: Call) -> Json:
     return {"groups_status": {row.vendor_id: books.status_of(row) for row in rows}}
 
 
+@transaction.atomic
+def mark_events_as_seen(call: Call) -> None:
+    """The customer has read up to a time."""
+    ticket = one(call, call.text("chat_id"))
+    desk.note_customer(ticket, read_to=call.text("seen_up_to"))
+
+
+@transaction.atomic
+def send_sneak_peek(call: Call) -> None:
+    """The customer is typing; agents see what."""
+    ticket = one(call, call.text("chat_id"))
+    active(ticket)
+    call.text("sneak_peek_text")
+    desk.note_customer(ticket, typing_at=timezone.now().isoformat())
+
+
 def accept(call: Call) -> None:
     """A method that leaves no trace here."""
 
@@ -241,6 +258,6 @@ METHODS: Methods = {
     "set_customer_session_fields": (set_customer_session_fields, ""),
     "get_customer": (get_customer, ""),
     "list_group_statuses": (list_group_statuses, ""),
-    "mark_events_as_seen": (accept, ""),
-    "send_sneak_peek": (accept, ""),
+    "mark_events_as_seen": (mark_events_as_seen, ""),
+    "send_sneak_peek": (send_sneak_peek, ""),
 }

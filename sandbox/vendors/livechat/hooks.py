@@ -196,6 +196,17 @@ def _deleted(ticket: Ticket, part: Part) -> Told:
     yield "event_deleted", _place(ticket, part) | {"event_id": part.vendor_id}
 
 
+def _seen(ticket: Ticket, part: Part) -> Told:
+    yield (
+        "events_marked_as_seen",
+        {
+            "user_id": ticket.attributes["seen_by"],
+            "chat_id": ticket.vendor_id,
+            "seen_up_to": books.rfc3339(part.created_at),
+        },
+    )
+
+
 RULES = {
     "created": _said,
     "replied": _said,
@@ -204,4 +215,5 @@ RULES = {
     "closed": _closed,
     "opened": _opened,
     "redacted": _deleted,
+    "seen": _seen,
 }

@@ -57,6 +57,8 @@ class LiveChat(Vendor):
         """A customer's entity id."""
         return str(uuid.uuid4())
 
+    tells_seen = True
+
     def ticket_id(self, account: Account) -> str:
         """Ten capital letters and digits."""
         return books.new_id()
