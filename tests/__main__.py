@@ -10,6 +10,7 @@ import sys
 
 from tests.services import LOCAL_POSTGRES, postgres_answers
 
+WORKERS = "4"  # also on two cores: the longest tests wait for processes that they started
 NO_TESTS = 5  # pytest's exit code where nothing was selected
 
 
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
 
 def run(arguments: list[str], environment: dict[str, str]) -> int:
     """Run pytest once, with something more in its environment."""
-    command = [sys.executable, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *arguments]
+    spread = ["-n", WORKERS, "--dist", "worksteal"]
+    command = [sys.executable, "-m", "pytest", *spread, *arguments]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 

@@ -1,10 +1,12 @@
 """What all tests share: the environment, the database, and a clear word about what did not run."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
 import pytest
+import pytest_django
 
 from tests import services
 from tests.environment import set_environment
@@ -15,12 +17,16 @@ set_environment()
 django.setup()
 
 from django.conf import settings  # noqa: E402  # needs the environment
+from django.db import connection  # noqa: E402
 
 ON_POSTGRES = settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+# The default takes half a second of processor for each password, on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MISSING = {
     "postgres": None if ON_POSTGRES else "needs PostgreSQL, and the database is SQLite",
     "redis": None if REDIS_URL else "needs Redis, and none answers",
     "browser": None if services.chromium() else "needs Chromium, and none is installed",
+    "node": None if services.node_packages() else "needs Node.js, and first `make integrations`",
 }
 
 
@@ -56,6 +62,21 @@ def django_db_modify_db_settings(
     if not ON_POSTGRES:
         file = tmp_path_factory.mktemp("database") / "test.sqlite3"
         settings.DATABASES["default"]["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> Iterator[None]:
+    """Threads that tests leave behind, of live servers and listeners, may still hold a connection:
+    PostgreSQL drops no database that somebody uses."""
+    yield
+    if ON_POSTGRES:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture

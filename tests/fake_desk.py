@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from providers.base import Journal, Provider, TokenGrant
-from providers.errors import BadSignature
+from providers.errors import BadSignature, CannotAsk
 from providers.types import (
     Account,
     Agent,
@@ -34,11 +34,14 @@ class Desk:
 
     tickets: dict[str, list[str]] = field(default_factory=dict)  # id -> texts, in order
     closed: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)  # what the agents alone were told
     answers: list[Callable[[], None] | None] = field(default_factory=list)  # called per write
     happened: list[InboundEvent] = field(default_factory=list)  # what catch_up tells
     files: dict[str, bytes] = field(default_factory=dict)  # address -> what we alone may read
+    shown: list[str] = field(default_factory=list)  # to the agent in passing: typing, read
     refreshes: int = 0
     looked_up: int = 0
+    silent: bool = False  # whether it can't be asked what it has
 
     def write(self, effect: Callable[[], Any]) -> Any:
         """Carry a write out, with the trouble that a test asked for before or after it."""
@@ -72,7 +75,15 @@ class FakeDesk(Provider):
     label = "Fake desk"
     settings_fields: ClassVar = (Field("team", "Team", "Any."),)
     credential_fields: ClassVar = (Field("client_secret", "Secret", "Any.", secret=True),)
-    capabilities = Capabilities(files=True, transcript="note", notes=True)
+    capabilities = Capabilities(
+        files=True,
+        transcript="note",
+        notes=True,
+        typing_out=True,
+        typing_in=True,
+        read_out=True,
+        read_in=True,
+    )
 
     def check(self) -> Account:
         return Account("acc", "Acme")
@@ -98,6 +109,8 @@ class FakeDesk(Provider):
         text = str(message.payload.get("text"))
 
         def find(since: datetime) -> bool | None:
+            if desk.silent:
+                raise CannotAsk
             desk.looked_up += 1
             return True if text in texts else None
 
@@ -106,6 +119,18 @@ class FakeDesk(Provider):
 
     def close(self, ticket: Ticket, note: str, journal: Journal) -> None:
         desk.write(lambda: desk.closed.add(ticket.remote_id))
+
+    def typing(self, ticket: Ticket) -> None:
+        desk.write(lambda: desk.shown.append("typing"))
+
+    def mark_read(self, ticket: Ticket, keys: Sequence[str], up_to: datetime) -> None:
+        desk.write(lambda: desk.shown.append(f"read {' '.join(keys)}"))
+
+    def reopen(self, ticket: Ticket, journal: Journal) -> None:
+        desk.closed.discard(ticket.remote_id)
+
+    def tell_agent(self, ticket: Ticket, text: str, journal: Journal) -> None:
+        desk.notes.append(text)
 
     def catch_up(self, ticket: Ticket, since: datetime) -> list[InboundEvent]:
         return [event for event in desk.happened if event.remote_id == ticket.remote_id]

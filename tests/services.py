@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import psycopg
 import redis
@@ -38,3 +39,10 @@ def redis_url() -> str | None:
 def chromium() -> str | None:
     """Return the path of a Chromium to drive, None where there is none."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def node_packages() -> bool:
+    """Say whether there is a Node.js, and `make integrations` has installed and built."""
+    project = Path(__file__).resolve().parent.parent
+    built = (project / "integrations/botpress/dist", project / "examples/typescript/dist")
+    return shutil.which("node") is not None and all(folder.is_dir() for folder in built)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db.models import Q
 from django.test import Client
 
 import providers
@@ -30,9 +31,10 @@ def browser(operator) -> Client:
 
 @pytest.fixture
 def onlooker(db) -> Client:
-    """Somebody who may look at everything and change nothing."""
+    """Somebody who may look at everything of every tenant and change nothing."""
     user = User.objects.create_user("lena", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    views = Q(codename__startswith="view_") | Q(codename="reach_every_tenant")
+    user.user_permissions.set(Permission.objects.filter(views))
     client = Client()
     client.force_login(user)
     return client

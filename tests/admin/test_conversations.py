@@ -137,7 +137,7 @@ def test_a_long_conversation_comes_in_pages(browser, talk) -> None:
         )  # fmt: skip
     with CaptureQueriesContext(connection) as queries:
         html = read(browser, talk)
-    assert len(queries) <= 12, [query["sql"][:100] for query in queries]
+    assert len(queries) <= 14, [query["sql"][:100] for query in queries]
     assert "says-204." in html
     assert "says-4." not in html
     assert "My invoice" not in html
@@ -188,3 +188,13 @@ def test_nothing_is_edited_by_hand(browser, talk) -> None:
 
 def test_an_unknown_conversation_is_not_found(browser, db) -> None:
     assert browser.get("/admin/conversations/conversation/none/change/").status_code == 404
+
+
+def test_what_the_bridge_told_the_customer_stands_between_the_bubbles(browser, talk) -> None:
+    Conversation.objects.update(options={"texts": {"agentJoined": f"{EVIL} joined"}})
+    agent_says(talk, "k1", Content("text", {"text": "Good morning"}))
+    html = read(browser, talk)
+    parts = ["Assigned to Rui", "Told the customer: ", "Good morning"]
+    places = [html.index(part) for part in parts]
+    assert places == sorted(places)
+    assert EVIL not in html

@@ -202,9 +202,47 @@ def test_options_of_botpress_are_for_its_bots_only(browser, connected) -> None:
     assert connected.options == {}
 
 
+def test_the_behaviour_of_sessions_is_entered_and_shown_again(browser, connected) -> None:
+    url = page_of(connected)
+    entered = {
+        "option_closeCommands": "/end, Stop",
+        "option_reopen": "newSession",
+        "option_texts_all": "on",
+        "option_texts_queued": "off",
+        "option_texts_agentJoined": "Hello!\n[de] Hallo!",
+        "option_businessHours_timeZone": "Europe/Berlin",
+        "option_businessHours_monday": "09:00-12:30, 13:30-17:00",
+        "option_businessHours_holidays": "12-25\n2026-12-30/2027-01-01",
+    }
+    assert browser.post(url, form_of(browser, url) | entered).status_code == 302
+    connected.refresh_from_db()
+    assert connected.options == {
+        "closeCommands": ["/end", "Stop"],
+        "reopen": "newSession",
+        "texts": {
+            "all": True,
+            "queued": False,
+            "agentJoined": {"default": "Hello!", "de": "Hallo!"},
+        },
+        "businessHours": {
+            "timeZone": "Europe/Berlin",
+            "monday": ["09:00-12:30", "13:30-17:00"],
+            "holidays": ["12-25", "2026-12-30/2027-01-01"],
+        },
+    }
+    shown = form_of(browser, url)
+    assert {name: shown[name] for name in entered} == entered
+    stored = connected.options
+    browser.post(url, shown)
+    connected.refresh_from_db()
+    assert connected.options == stored
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
+        ("texts_undeliverable", "{who}", "no {who} here"),
+        ("businessHours_monday", "9-17", "write 09:00-17:30"),
         ("assignmentTimeout", "-1", "whole number of seconds"),
         ("idleTimeout", "1.5", "whole number of seconds"),
         ("idleTimeout", "2592001", "At most 2592000 seconds."),

@@ -145,7 +145,8 @@ def test_a_listener_who_hangs_up_is_forgotten(api: Api) -> None:
     listeners = waiting.Listeners()
 
     async def hang_up() -> None:
-        task = asyncio.create_task(listeners.wait(api.bot.pk, 0, 30))
+        listener = waiting.Listener(api.bot.pk, 0, after=0)
+        task = asyncio.create_task(listeners.wait(listener, 30))
         await asyncio.sleep(0.05)
         assert listeners._waiting
         task.cancel()

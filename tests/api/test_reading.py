@@ -26,6 +26,11 @@ def test_a_conversation_shows_where_it_stands(api: Api) -> None:
     assert "stopReason" not in body
 
 
+def test_no_cache_keeps_what_was_read(api: Api) -> None:
+    for path in ("/conversations", f"/conversations/{api.start()}", "/events", "/conversations/x"):
+        assert api.get(path).headers["Cache-Control"] == "no-store"
+
+
 def test_conversations_come_in_pages(api: Api) -> None:
     user = api.user()
     started = [api.start(userId=user) for _ in range(5)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
+from psycopg.errors import AdminShutdown, DeadlockDetected
 
+from conversations.flows.botpress import speaking
 from conversations.models import BotpressConnection, Conversation, Message, User
 from hitl_bridge.models import Bot, Installation
 from tests import factories
@@ -158,3 +161,24 @@ def test_it_refuses_a_new_session_while_the_installation_is_disabled(hub: Hub) -
     Installation.objects.update(status="disabled")
     answer = hub.post("createRemoteConversation", {"payload": {"title": "x"}})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("cause", "times"),
+    [(DeadlockDetected(), 3), (AdminShutdown(), 1)],
+    ids=["undone by the database", "perhaps stored"],
+)
+def test_a_call_is_begun_anew_only_where_the_database_has_undone_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, cause: Exception, times: int
+) -> None:
+    conversation, user = hub.start()
+    calls: list[object] = []
+
+    def fail(*given: object) -> None:
+        calls.append(given)
+        raise OperationalError from cause
+
+    monkeypatch.setattr(speaking, "take", fail)
+    body = {"remoteConversationId": conversation, "remoteUserId": user, "payload": {"text": "Hi"}}
+    assert hub.post("botSendsMessage", body).status_code == 503
+    assert len(calls) == times

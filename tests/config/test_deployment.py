@@ -42,6 +42,12 @@ def test_our_processes_get_time_to_end(services: dict[str, dict[str, Any]], name
     assert services[name]["stop_signal"] == "SIGTERM"
 
 
+@pytest.mark.parametrize("name", ["web", "feed", "worker"])
+def test_it_can_be_scaled(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert "container_name" not in services[name]
+    assert "ports" not in services[name]
+
+
 def test_only_the_proxy_is_reachable(services: dict[str, dict[str, Any]]) -> None:
     assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
 

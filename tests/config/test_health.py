@@ -1,11 +1,16 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from django.db import connection
 from django.test import AsyncClient, Client
+from health_check.exceptions import ServiceUnavailable
 from pytest_django.fixtures import Settings
 
 from config import health
 from config.health import Workers
+from conversations.engine import heartbeat
 
 READY = "https://bridge.example.com/readyz"
 
@@ -52,9 +57,22 @@ def test_readyz_fails_while_redis_is_away(
     response = client.get("/readyz", secure=True)
     assert response.status_code == 503
     assert response.json() == {
-        "status": "failing",
+        "status": "degraded",
         "checks": {"database": "ok", "broker": "Redis does not answer"},
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_load_balancer_asks_for_the_database_alone(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/readyz?only=database", secure=True)
+    assert (response.status_code, response.json()["checks"]) == (200, {"database": "ok"})
+
+
+def test_readyz_names_a_check_that_there_is_not(client: Client) -> None:
+    response = client.get("/readyz?only=databse", secure=True)
+    assert response.status_code == 400
+    assert "databse" in response.json()["error"]
 
 
 @pytest.mark.redis
@@ -80,6 +98,19 @@ def test_readyz_looks_for_workers(
     settings.REDIS_URL = ""
     checks["workers"] = Workers(age_seconds=age)
     assert client.get("/readyz", secure=True).status_code == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_looking_for_workers_keeps_no_connection() -> None:
+    """It runs in a thread of its own, and the pool has only so many."""
+
+    def look() -> bool:
+        with suppress(ServiceUnavailable):
+            Workers(age_seconds=heartbeat.age_seconds).run()
+        return connection.connection is None
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(look).result(30)
 
 
 def test_readyz_fails_without_a_database(

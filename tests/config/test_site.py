@@ -43,12 +43,14 @@ async def test_listeners_that_wait_cost_no_thread_each() -> None:
     assert max(THREADS) < 40
 
 
+@pytest.mark.django_db
 def test_metrics_are_open_without_a_token(client: Client) -> None:
     response = client.get("/metrics", secure=True)
     assert response.status_code == 200
     assert b"django_http_requests" in response.content
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("header", "status"),
     [(None, 401), ("Bearer wrong", 401), ("Bearer ümlaut", 401), ("Bearer right", 200)],
@@ -61,6 +63,7 @@ def test_metrics_ask_for_the_token(
     assert client.get("/metrics", secure=True, headers=headers).status_code == status
 
 
+@pytest.mark.django_db
 def test_metrics_answer_head(client: Client) -> None:
     assert client.head("/metrics", secure=True).status_code == 200
 

@@ -322,6 +322,72 @@ def test_a_wrong_option_is_named_with_its_line(apply, written, words) -> None:
     assert f"line 20, {words}" in said
 
 
+SESSIONS = """\
+            options:
+              closeCommands: [/end, Stop]
+              reopen: newSession
+              texts:
+                all: on
+                queued: off
+                agentJoined: {de: "{agent} ist da!", no: off, default: Hello}
+              businessHours:
+                timeZone: Europe/Berlin
+                monday: [09:00-12:30, 22:00-02:00]
+                tuesday: 09:00-17:00
+                holidays: [12-25, 2026-12-30/2027-01-01]
+"""
+BEHAVED = WHOLE.replace("            options: {assignmentTimeout: 600}\n", SESSIONS)
+
+
+def test_sessions_behave_as_declared(apply) -> None:
+    apply(BEHAVED)
+    assert Installation.objects.get(slug="sales").options == {
+        "closeCommands": ["/end", "Stop"],
+        "reopen": "newSession",
+        "texts": {
+            "all": True,
+            "queued": False,
+            "agentJoined": {"de": "{agent} ist da!", "no": False, "default": "Hello"},
+        },
+        "businessHours": {
+            "timeZone": "Europe/Berlin",
+            "monday": ["09:00-12:30", "22:00-02:00"],
+            "tuesday": ["09:00-17:00"],
+            "holidays": ["12-25", "2026-12-30/2027-01-01"],
+        },
+    }
+    assert apply(BEHAVED) == "no changes\n"
+
+
+def test_one_text_is_taken_away_and_the_others_stay(apply) -> None:
+    apply(BEHAVED)
+    apply(BEHAVED.replace("queued: off", "queued:"))
+    assert "queued" not in Installation.objects.get(slug="sales").options["texts"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("all: on", "al: on", "line 23, texts.al: There is no such key. Did you mean all?"),
+        ("queued: off", "queued: '{who}'", "line 24, texts.queued: There is no {who} here."),
+        ("Europe/Berlin", "Berlin", "line 27, businessHours.timeZone: This must be a time zone"),
+        ("22:00-02:00", "22-2", "line 28, businessHours.monday: '22-2' is no span"),
+        ("reopen: newSession", "reopen: never", "line 21, options.reopen: This must be one of"),
+        ("12-25,", "12.25,", "line 30, businessHours.holidays: '12.25' is no holiday"),
+    ],
+)
+def test_a_wrong_behaviour_is_named_with_its_line(apply, right, wrong, words) -> None:
+    assert words in refused(apply, BEHAVED.replace(right, wrong))
+
+
+def test_a_bot_of_botpress_is_not_offered_what_its_plugin_does(apply) -> None:
+    options = "{reopen: note, texts: {undeliverable: on, queued: on}}"
+    said = refused(apply, BOTPRESS.replace("{assignmentTimeout: 600}", options))
+    assert "options.reopen: Not for a bot with the connector botpress" in said
+    assert "options.texts.queued: Not for" in said
+    assert "undeliverable" not in said
+
+
 def test_an_option_is_taken_away_by_an_empty_value(apply) -> None:
     apply(WHOLE)
     said = apply(WHOLE.replace("assignmentTimeout: 600", "assignmentTimeout:"))

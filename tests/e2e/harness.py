@@ -152,9 +152,7 @@ class Bridge:
     def start(self) -> None:
         """Start all processes and wait until the web answers."""
         if self.redis_url:
-            self._spawn(
-                "worker", sys.executable, "-m", "celery", "-A", "config", "worker", "-c", "8"
-            )
+            self.start_worker("worker")
             self._spawn(
                 "web",
                 sys.executable,
@@ -167,6 +165,21 @@ class Bridge:
         else:
             self._spawn("web", sys.executable, "manage.py", "serve", "--port", str(self.port))
         until(self._alive, "the bridge's web")
+
+    def start_worker(self, name: str) -> None:
+        """Start one more worker process (production mode)."""
+        celery = (sys.executable, "-m", "celery", "-A", "config", "worker", "-c", "8")
+        self._spawn(name, *celery, "-n", f"{name}-{self.port}@%h")
+
+    def end(self, name: str, within: float = 30) -> int:
+        """SIGTERM, as a rolling restart sends it; the exit code. Fails if it takes longer."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            return process.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise AssertionError(f"{name} did not end within {within} s of SIGTERM") from None
 
     def kill(self, *names: str) -> None:
         """kill -9 of these processes (all, if none is named) and their children."""

@@ -5,6 +5,7 @@ Each journey takes a fresh `Stage` and asserts; a desk's own cases stand in its 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,10 @@ HISTORY = [
 ]
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"not really a picture"
 EMAIL = "ana@example.com"
+LATE_NOTE = (
+    "This session had ended already: the customer is back with the chatbot and may not see what "
+    "is written here."
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class Traits:
     renews: bool = True  # it gives short-lived tokens
     hints: bool = False  # another webhook tells of the message whose own was lost
     team: str = ""  # what the ticket is routed to
+    notes: bool = True  # agents can be told something when the ticket is closed
+    # Its agents can write on a closed ticket only once they have opened it again.
+    reopens_by_hand: bool = False
 
 
 def texts(stage: Stage, ticket: str) -> list[str]:
@@ -139,6 +147,54 @@ def _attached(stage: Stage, ticket: str) -> list[str]:
         if part["author"]["kind"] == "contact"
         for attached in part["attachments"]
     ]
+
+
+def ended_by_command(stage: Stage, traits: Traits) -> None:
+    """The user types /end; the agent writes too late and is told; the same chat comes again."""
+    client, bot, account = stage.client, stage.bot, stage.account
+    user, conversation, ticket = accepted(stage, botConversationId="chat-1")
+    assert client.say(conversation, " /END ", user).json()["status"] == "dropped"
+    until(lambda: account.ticket(ticket)["state"] == "closed", "the closed ticket")
+    until(lambda: "hitlStopped" in bot.types(conversation), "the end")
+    assert bot.events(conversation)[-1]["data"]["reason"] == "userEnded"
+    assert "/END" not in " ".join(texts(stage, ticket))
+
+    time.sleep(1.1)  # some desks count in whole seconds
+    account.act(ticket, "reply", agent="Rui", text="Are you there?")
+    until(lambda: bot.texts(conversation) == ["Are you there?"], "the late words")
+    assert bot.events(conversation)[-1]["data"]["late"] is True
+    if traits.notes:
+        until(lambda: LATE_NOTE in texts(stage, ticket), "the note to the agent")
+    second = client.start(user, botConversationId="chat-1")
+    assert second != conversation
+
+
+def taken_up_again(stage: Stage, traits: Traits) -> None:
+    """The agent goes on after the end: the bot has a new session, which ends like any other."""
+    client, bot, account = stage.client, stage.bot, stage.account
+    body = {"botConversationId": "chat-1", "options": {"reopen": "newSession"}}
+    user, before, ticket = accepted(stage, **body)
+    client.action("stopHitl", conversationId=before)
+    until(lambda: account.ticket(ticket)["state"] == "closed", "the closed ticket")
+    until(lambda: "hitlStopped" in bot.types(before), "the end")
+    time.sleep(1.1)  # some desks count in whole seconds
+    if traits.reopens_by_hand:
+        account.act(ticket, "reopen", agent="Rui")
+    account.act(ticket, "reply", agent="Rui", text="One more thing.")
+
+    def following() -> str:
+        calls = [call["data"] for call in list(bot.calls)]
+        return next((c["conversationId"] for c in calls if c.get("reopenedFrom") == before), "")
+
+    after = until(following, "the new session")
+    until(lambda: bot.texts(after) == ["One more thing."], "the agent's words")
+    assert next(one for one in bot.types(after) if one != "hitlQueued") == "hitlAssigned"
+    assert bot.types(before)[-1] == "hitlStopped"
+    assert client.say(after, "Go ahead", user).status_code == 202
+    until(lambda: "Go ahead" in texts(stage, ticket), "the user's answer")
+    account.act(ticket, "close", agent="Rui")
+    until(lambda: "hitlStopped" in bot.types(after), "the second end")
+    assert bot.texts(after) == ["One more thing."]
 
 
 def stop_closes(stage: Stage) -> None:

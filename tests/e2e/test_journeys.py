@@ -15,12 +15,20 @@ HUBSPOT = Traits(
     waits_for_agent=True,
     hints=True,
 )
-LIVECHAT = Traits(reply_webhook="incoming_event", send_path="send_event", team="Support")
+LIVECHAT = Traits(
+    reply_webhook="incoming_event",
+    send_path="send_event",
+    team="Support",
+    notes=False,
+    reopens_by_hand=True,
+)
 ZOHO = Traits(
     reply_webhook="operator.replied",
     send_path="/messages$",
     open_path="/visitor/v1/[^/]+/conversations$",
     waits_for_agent=True,
+    notes=False,
+    reopens_by_hand=True,
 )
 TRAITS = {"intercom": INTERCOM, "hubspot": HUBSPOT, "livechat": LIVECHAT, "zoho": ZOHO}
 
@@ -45,6 +53,18 @@ def test_stopping_closes_the_ticket(stages: Stages, desk: str) -> None:
 @each_desk
 def test_a_message_whose_webhook_was_lost_is_caught_up(stages: Stages, desk: str) -> None:
     journeys.lost_webhook(stages.take(desk), TRAITS[desk])
+
+
+@each_desk
+def test_a_command_of_the_user_s_ends_it_and_late_words_are_answered(
+    stages: Stages, desk: str
+) -> None:
+    journeys.ended_by_command(stages.take(desk), TRAITS[desk])
+
+
+@each_desk
+def test_an_agent_takes_an_ended_session_up_again(stages: Stages, desk: str) -> None:
+    journeys.taken_up_again(stages.take(desk), TRAITS[desk])
 
 
 @each_desk

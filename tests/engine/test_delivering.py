@@ -84,6 +84,19 @@ def test_a_send_whose_outcome_is_unknown_is_looked_up_and_not_repeated(
     assert outcomes == [Outcome.UNKNOWN, Outcome.FOUND]
 
 
+def test_where_nobody_can_be_asked_a_doubtful_send_is_repeated_and_shown_as_such(
+    session: Conversation, desk: Desk, drain: Drain
+) -> None:
+    desk.silent = True
+    desk.answers = [fails(OutcomeUnknown("time-out"), carried_out=True)]
+    say(session, "one", "two")
+    drain()
+    drain(later=timedelta(seconds=5))
+    assert desk.tickets["t1"] == ["one", "one", "two"]
+    shown = Delivery.objects.filter(kind=DeliveryKind.MESSAGE).order_by("id")
+    assert [delivery.repeated_in_doubt for delivery in shown] == [True, False]
+
+
 def test_a_send_that_was_surely_not_carried_out_is_repeated_without_a_look(
     session: Conversation, desk: Desk, drain: Drain
 ) -> None:
@@ -260,3 +273,17 @@ def test_a_session_stopped_before_its_ticket_was_tried_opens_none(
     drain()
     assert desk.tickets == {}
     assert Delivery.objects.get(kind=DeliveryKind.OPEN).state == DeliveryState.DROPPED
+
+
+def test_what_was_said_to_a_ticket_that_was_never_opened_is_dropped_though_it_ended_before(
+    installation: Installation, desk: Desk, drain: Drain
+) -> None:
+    desk.answers = [fails(Unavailable("down")), fails(Permanent("no such team"))]
+    conversation = factories.conversation(installation)
+    say(conversation, "one")
+    drain()
+    sessions.stop_hitl(conversation.bot, conversation.id, StopReason.USER_ENDED)
+    drain(later=timedelta(hours=1))
+    assert not Delivery.objects.filter(state=DeliveryState.PENDING).exists()
+    assert conversation.messages.get().status == MessageStatus.DROPPED
+    assert event_types(conversation) == ["hitlStopped", "messageStatus"]

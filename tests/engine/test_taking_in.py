@@ -15,6 +15,7 @@ from conversations.flows.messages import NewMessage
 from conversations.models import (
     Conversation,
     ConversationStatus,
+    Delivery,
     Event,
     Message,
     Receipt,
@@ -238,6 +239,50 @@ def test_messages_whose_webhooks_overtake_each_other_are_told_in_order(
         drain()
     texts = [m.payload["text"] for m in session.messages.order_by("sequence")]
     assert texts == ["one", "two"]
+
+
+def test_a_ticket_that_can_not_be_read_at_once_changes_no_order(
+    session: Conversation,
+    installation: Installation,
+    desk: Desk,
+    drain: Drain,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> list[InboundEvent]:
+        raise Unavailable("try again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fake_desk.FakeDesk, "catch_up", broken)
+        desk.happened.append(message("p1", "one"))  # its webhook is late
+        webhook(installation, message("p2", "two"), desk)
+        drain()
+    assert not session.messages.exists(), "told before it was known what came first"
+    drain(timedelta(seconds=5))
+    texts = [m.payload["text"] for m in session.messages.order_by("sequence")]
+    assert texts == ["one", "two"]
+
+
+def test_a_ticket_that_can_not_be_read_holds_nothing_back_for_long(
+    session: Conversation,
+    installation: Installation,
+    desk: Desk,
+    drain: Drain,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> list[InboundEvent]:
+        raise Unavailable("try again")
+
+    monkeypatch.setattr(fake_desk.FakeDesk, "catch_up", broken)
+    webhook(installation, message("p1", "one"), desk)
+    drain()
+    assert not session.messages.exists()
+    since = (timezone.now() - timedelta(seconds=30)).isoformat()
+    Delivery.objects.update(progress={"read-1": since, "read-2": since})
+    for _ in range(2):
+        drain(timedelta(seconds=5))
+        assert not session.messages.exists(), "told after three or four tries, late as they were"
+    drain(timedelta(seconds=5))
+    assert session.messages.get().payload == {"text": "one"}
 
 
 def test_a_deleted_message_loses_its_contents_here_too(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import responses
+from django.db import transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
+from conversations.api.stream import frame
 from conversations.flows import feed, timers
-from conversations.models import Conversation, Delivery, DeliveryKind, DeliveryState
+from conversations.flows.events import emit
+from conversations.flows.locking import locked
+from conversations.models import Conversation, Delivery, DeliveryKind, DeliveryState, EventType
 from hitl_bridge.models import Bot, Installation
 from tests import factories
 
@@ -101,3 +106,41 @@ def test_a_session_in_which_nobody_writes_ends(session: Conversation) -> None:
     timers.run_due()
     session.refresh_from_db()
     assert session.stop_reason == "idleTimeout"
+
+
+def test_a_bot_that_was_down_for_a_day_catches_up_by_any_way_without_a_gap(
+    session: Conversation,
+    installation: Installation,
+    callbacks: responses.RequestsMock,
+    drain: Drain,
+) -> None:
+    """The same ids and numbers by callbacks, feed and stream, whenever the bot comes back."""
+    other = factories.conversation(installation)
+    drain()
+    seen = len(callbacks.calls)
+    _, before = feed.read(session.bot, after=0)
+    callbacks.replace(responses.POST, factories.CALLBACK_URL, body=ConnectionError("down"))
+    for number in range(30):
+        told = (session, other)[number % 2]
+        with transaction.atomic():
+            emit(locked(told.id), EventType.TRANSFERRED, {"to": str(number)}, f"t{number}")
+        if number % 10 == 9:
+            drain(later=timedelta(hours=8))  # in vain
+    seen = len(callbacks.calls)
+    callbacks.replace(responses.POST, factories.CALLBACK_URL, status=204)
+    Bot.objects.update(hold_until=None)
+    drain(later=timedelta(days=1))
+    drain(later=timedelta(days=1))
+    called = [json.loads(call.request.body or b"") for call in callbacks.calls[seen:]]
+    rows, cursor = feed.read(session.bot, after=before)
+    streamed = [json.loads(frame(row).split(b"\ndata: ")[1]) for row in rows]
+    for conversation in (session, other):
+        ways = [
+            [event for event in way if event["data"]["conversationId"] == conversation.id]
+            for way in (called, [row.body() for row in rows], streamed)
+        ]
+        assert ways[0] == ways[1] == ways[2]
+        numbers = [event["sequence"] for event in ways[0]]
+        assert numbers == list(range(2, 17))  # the first was told before
+    assert [row.position for row in rows] == list(range(before + 1, cursor + 1))
+    assert len(called) == len({event["id"] for event in called}) == 30

@@ -535,6 +535,40 @@ class ProviderContract(ABC):
         shown = readable("\n".join(vendor.shown(ticket.remote_id)))
         assert shown.count("Hello, is anybody there?") == 2
 
+    # The second words are those that the ticket was opened with.
+    @pytest.mark.parametrize("words", ["Hello, is anybody there?", "Then a human please"])
+    @pytest.mark.parametrize("doubt", ["answer lost", "never arrived"])
+    def test_doubt_about_words_that_were_said_before_is_not_settled_by_those(
+        self,
+        adapter: Provider,
+        vendor: VendorDouble,
+        ticket: Ticket,
+        http: FaultyHttp,
+        words: str,
+        doubt: str,
+    ) -> None:
+        clock, arrived = adapter.connection.now, doubt == "answer lost"
+        assert isinstance(clock, Clock)
+        if arrived and not self.provider.capabilities.lookup:
+            pytest.skip("the vendor can't be asked")
+
+        def count() -> int:
+            return readable("\n".join(vendor.shown(ticket.remote_id))).count(words)
+
+        message, journal = make_message(payload={"text": words}), FakeJournal(clock, key="again")
+        first = adapter.send(ticket, message, FakeJournal(clock, key="first"))
+        before = count()
+        if arrived:
+            http.lose_next_answer()
+        else:
+            http.answer_next(self.server_error.status, self.server_error.body, only="change")
+        known = dataclasses.replace(ticket, known_ids=frozenset(first.remote_ids))
+        with pytest.raises(OutcomeUnknown):
+            adapter.send(known, message, journal)
+        again = persist(lambda: adapter.send(known, message, journal), clock)
+        assert count() == before + 1
+        assert set(again.remote_ids).isdisjoint(first.remote_ids)
+
     # --- close ---------------------------------------------------------------------------------
 
     def test_close_closes_and_may_be_repeated(
@@ -545,6 +579,32 @@ class ProviderContract(ABC):
         adapter.close(ticket, "The customer left.", FakeJournal(clock, key="two"))
         vendor.drop(ticket.remote_id)
         adapter.close(ticket, "The customer left.", FakeJournal(clock, key="three"))
+
+    def test_the_agent_is_told_after_the_end_without_opening_it_again(
+        self, adapter: Provider, vendor: VendorDouble, ticket: Ticket, clock: Clock
+    ) -> None:
+        adapter.close(ticket, "", FakeJournal(clock, key="close"))
+        adapter.tell_agent(ticket, "It is over.", FakeJournal(clock, key="tell"))
+        shown = any("It is over." in text for text in vendor.shown(ticket.remote_id))
+        assert shown or adapter.capabilities.tells_after_end == "whileOpen"
+        assert vendor.closed(ticket.remote_id)
+
+    def test_while_it_is_open_the_agent_is_told_by_every_help_desk(
+        self, adapter: Provider, vendor: VendorDouble, ticket: Ticket, clock: Clock
+    ) -> None:
+        adapter.tell_agent(ticket, "Look out.", FakeJournal(clock, key="tell"))
+        assert any("Look out." in text for text in vendor.shown(ticket.remote_id))
+        told = {event.kind for event in adapter.catch_up(ticket, START)}
+        assert "agent_message" not in told  # it would be answered
+
+    def test_a_closed_ticket_with_notes_is_opened_again(
+        self, adapter: Provider, vendor: VendorDouble, ticket: Ticket, clock: Clock
+    ) -> None:
+        adapter.close(ticket, "", FakeJournal(clock, key="close"))
+        for key in ("one", "two"):
+            adapter.reopen(ticket, FakeJournal(clock, key=key))
+        opens = adapter.capabilities.tells_after_end == "note"
+        assert vendor.closed(ticket.remote_id) != opens
 
     # --- looking -------------------------------------------------------------------------------
 

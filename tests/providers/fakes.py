@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, cast
 import requests
 
 from providers.base import Connection, TokenSource
-from providers.errors import OutcomeUnknown, ProviderError, Reconnect
+from providers.errors import CannotAsk, OutcomeUnknown, ProviderError, Reconnect
 from providers.http import SAFE_METHODS, HttpClient, Response
 from providers.types import (
     MessageType,
@@ -79,6 +79,7 @@ class FakeJournal:
         self.crash_after = crash_after
         self.steps: list[str] = []  # carried out, in order, repeats included
         self.searched: list[str] = []  # looked up, in order
+        self.repeated_in_doubt: list[str] = []
         self._clock = clock
         self._results: dict[str, str] = {}
         self._doubtful: dict[str, datetime] = {}
@@ -90,7 +91,11 @@ class FakeJournal:
             return cast("T", self._stored(step))
         if step in self._doubtful and find is not None:
             self.searched.append(step)
-            found = find(self._doubtful[step])
+            try:
+                found = find(self._doubtful[step])
+            except CannotAsk:
+                self.repeated_in_doubt.append(step)
+                found = None
             if found is not None:
                 return self._store(step, found)
         self._doubtful[step] = self._clock()

@@ -17,8 +17,9 @@ DEMO = PROJECT / "sandbox" / "demo.yaml"
 
 def test_each_declared_help_desk_has_an_account_with_the_installations_values():
     document, desks = helpdesks.read(DEMO)
-    (bot,) = document["tenants"][0]["bots"]
-    assert [row["slug"] for row in bot["installations"]] == [one.installation for one in desks]
+    bots = document["tenants"][0]["bots"]
+    declared = [(bot["slug"], row["slug"]) for bot in bots for row in bot["installations"]]
+    assert declared == [(one.bot, one.installation) for one in desks]
     secrets = {name: f"secret {name}" for name in helpdesks.secret_names(DEMO)}
     hubspot = next(one for one in desks if one.vendor == "hubspot").credentials(secrets)
     assert hubspot["app_id"] == "777001"
@@ -69,3 +70,21 @@ def test_the_session_goes_to_the_chosen_help_desk(
     assert browser.data()["desk"] == used
     requests.post(browser.url("end"), cookies=browser.session.cookies, timeout=5)
     assert browser.data()["desk"] == ""
+
+
+def test_a_bot_of_ones_own_has_a_help_desk_to_itself():
+    _, desks = helpdesks.read(DEMO)
+    offered = {desk.chosen_by for desk in desks if desk.bot == "pixel"}
+    (own,) = [desk for desk in desks if desk.bot == "yours"]
+    assert own.chosen_by == ""
+    assert own.installation not in offered
+    assert own.account not in {desk.account for desk in desks if desk is not own}
+
+
+def test_a_bot_of_ones_own_may_be_called_instead():
+    document, _ = helpdesks.read(DEMO)
+    pixel, own = document["tenants"][0]["bots"]
+    assert own["connector"] == "feed"
+    helpdesks.take_callbacks(document, "http://127.0.0.1:5005/hitl")
+    assert (own["connector"], own["callback_url"]) == ("callback", "http://127.0.0.1:5005/hitl")
+    assert pixel["callback_url"] == "SANDBOX_URL/demo/callback"

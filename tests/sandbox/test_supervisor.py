@@ -114,6 +114,8 @@ def write(path: Path, text: str) -> None:
 def run(tmp_path: Path) -> Iterator[Run]:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "sandbox", tmp_path / "sandbox", ignore=ignore)
+    backend = Path("hitl_bridge", "sqlite")  # what it borrows, for a database of its own
+    shutil.copytree(PROJECT / backend, tmp_path / backend, ignore=ignore)
     write(tmp_path / "config" / "settings.py", SETTINGS)
     write(tmp_path / "bridge" / "management" / "commands" / "apply.py", APPLY)
     write(tmp_path / "bridge" / "__init__.py", "")

@@ -282,6 +282,7 @@ class HubSpotDouble(VendorDouble):
             ("POST", f"{cc}/([^/]+)/channel-accounts", self._connect),
             ("PATCH", f"{cc}/([^/]+)/channel-accounts/([^/]+)", self._patch_account),
             ("POST", f"{cc}/([^/]+)/messages", self._publish),
+            ("PATCH", f"{cc}/([^/]+)/messages/([^/]+)", self._patch_message),
             ("GET", f"{cv}/inboxes", lambda: self._list(_inboxes())),
             ("GET", f"{cv}/actors/([^/]+)", self._actor),
             ("GET", f"{cv}/threads", lambda: self._list(list(self.threads.values()))),
@@ -453,6 +454,13 @@ class HubSpotDouble(VendorDouble):
             return error(400, "VALIDATION_ERROR")
         self.threads[thread_id]["assignedTo"] = body["actorId"]
         return self._thread(thread_id)
+
+    def _patch_message(self, _channel_id: str, message_id: str, body: Json) -> Answer:
+        for message in (one for thread in self.history.values() for one in thread):
+            if message["id"] == message_id:
+                message["status"] = body
+                return 200, message
+        return error(404, "OBJECT_NOT_FOUND")
 
     def _messages(self, thread_id: str) -> Answer:
         if thread_id not in self.threads:

@@ -319,6 +319,10 @@ class IntercomDouble(VendorDouble):
             self.conversations[remote_id]["state"] = "closed"
             self.part(remote_id, "close", None, app_package_code="hitl-bridge")
             return self._show(remote_id)
+        if body["message_type"] == "open":
+            self.conversations[remote_id]["state"] = "open"
+            self.part(remote_id, "open", None, app_package_code="hitl-bridge")
+            return self._show(remote_id)
         known = [RUI, MAYA] if body["type"] == "admin" else TEAMS
         if body["assignee_id"] not in {one["id"] for one in known}:
             return error(404, "assignee_not_found", "Assignee not found")

@@ -299,6 +299,14 @@ class LiveChatDouble(VendorDouble):
         self.end(body["id"])
         return 200, {}
 
+    def _customer_send_sneak_peek(self, entity: str, body: Json) -> Answer:
+        del entity
+        return (200, {}) if self.thread(body["chat_id"])["active"] else error("chat_inactive")
+
+    def _customer_mark_events_as_seen(self, entity: str, body: Json) -> Answer:
+        del entity, body
+        return 200, {}
+
     def _agent_deactivate_chat(self, body: Json) -> Answer:
         self.end(body["id"])
         return 200, {}

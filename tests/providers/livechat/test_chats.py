@@ -19,7 +19,7 @@ from providers.errors import (
     Retry,
 )
 from providers.livechat import LiveChat
-from providers.types import OpenedTicket, Ticket
+from providers.types import Agent, AgentMessage, OpenedTicket, Ticket, TicketClosed
 from tests.providers.contract import persist
 from tests.providers.fakes import (
     START,
@@ -629,8 +629,8 @@ def test_a_deleted_message_is_caught_up_with(
 def test_a_note_is_written_only_from_inside_the_chat(
     livechat: LiveChat, ticket: Ticket, vendor: LiveChatDouble, clock: Clock
 ) -> None:
-    livechat.tell_agent(ticket, "Look out.", FakeJournal(clock, key="one"))
-    assert "Look out." not in vendor.shown(ticket.remote_id)
+    livechat.tell_agent(ticket, "Else as ours.", FakeJournal(clock, key="one"))
+    assert vendor.shown(ticket.remote_id)[-1].endswith("Else as ours.")
     vendor.join(ticket.remote_id, RUI)
     journal = FakeJournal(clock, key="two", crash_after="tell")
     with pytest.raises(Crash):
@@ -648,3 +648,16 @@ def test_a_person_without_a_name_or_mail_gets_a_chat(
     opened = livechat.open(bare, FakeJournal(clock))
     assert vendor.shown(opened.remote_id) == ["The customer would like to talk to a person."]
     assert set(vendor.sent("customer/update_customer")[0]) == {"session_fields"}
+
+
+def test_an_agents_new_thread_is_the_next_session_s(ticket: Ticket) -> None:
+    said = AgentMessage(
+        remote_id=ticket.remote_id, key="T9/T9_1", at=START, agent=Agent("a@b.c"), contents=()
+    )
+    after = dataclasses.replace(ticket, conversation_id="conv_next")
+    continued = LiveChat.continued(after, said)
+    assert continued.state["threads"][-1] == "T9"
+    assert continued.contact["conversation"] == "conv_next"
+    end = TicketClosed(remote_id=ticket.remote_id, key="T9/closed", at=START)
+    assert LiveChat.concerns(continued.state, end)
+    assert not LiveChat.concerns(ticket.state, end)

@@ -60,6 +60,8 @@ class TestLiveChatContract(ProviderContract):
         "chat_deactivated_by_customer": ("ticket_changed",),
         "thread_closed": ("ticket_closed",),
         "event_deleted": ("message_redacted",),
+        "events_marked_as_seen": ("messages_seen",),
+        "incoming_typing_indicator": ("agent_typing",),
         "event_updated": (),
         "agent_created": (),
     }

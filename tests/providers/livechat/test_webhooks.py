@@ -16,9 +16,11 @@ from providers.types import (
     Agent,
     AgentAssigned,
     AgentMessage,
+    AgentTyping,
     Content,
     InboundEvent,
     MessageRedacted,
+    MessagesSeen,
     TicketClosed,
     TicketTransferred,
     WebhookTrust,
@@ -246,6 +248,12 @@ def test_a_body_that_can_not_be_read_has_no_key() -> None:
     assert LiveChat.receipt_key(webhook(b"no json")) == ""
 
 
+def test_half_a_surrogate_pair_keeps_nothing_from_being_stored() -> None:
+    """Python's JSON takes one, a database doesn't."""
+    (event,) = events_of("incoming_event", chat_id="half \ud800 a pair")
+    assert event.remote_id.encode() == b"half ? a pair"
+
+
 # --- trust ----------------------------------------------------------------------------------------
 
 
@@ -267,3 +275,22 @@ def test_webhooks_made_by_hand_are_trusted_by_the_apps_secret() -> None:
     LiveChat.verify(webhook(body), WebhookTrust({"webhook_secret": STATE["webhook_secret"]}))
     with pytest.raises(BadSignature):
         LiveChat.verify(webhook(body), WebhookTrust({"webhook_secret": "another"}))
+
+
+def test_an_agent_has_seen_what_was_said_up_to_a_time() -> None:
+    [event] = events_of("events_marked_as_seen")
+    assert isinstance(event, MessagesSeen)
+    assert event.agent == SMITH
+    assert (event.at - START) == timedelta(seconds=45, microseconds=10200)
+    ours = "b7eff798-f8df-4364-8059-649c35c9ed0c"
+    assert events_of("events_marked_as_seen", user_id=ours) == []
+
+
+def test_an_agent_who_types_for_the_customer_to_see_is_told() -> None:
+    [event] = events_of("incoming_typing_indicator")
+    assert isinstance(event, AgentTyping)
+    assert event.agent == SMITH
+    stopped = {"author_id": "smith@example.com", "is_typing": False}
+    among_agents = stopped | {"is_typing": True, "visibility": "agents"}
+    for indicator in (stopped, among_agents):
+        assert events_of("incoming_typing_indicator", typing_indicator=indicator) == []

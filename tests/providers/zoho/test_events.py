@@ -239,6 +239,18 @@ def test_hundreds_of_messages_are_read_page_by_page(
     assert all("from_time" not in page for page in pages), "newest first"
 
 
+def test_reading_ahead_of_an_agents_message_costs_one_call(
+    adapter: Zoho, vendor: ZohoDouble, ticket: Ticket
+) -> None:
+    vendor.take(ticket.remote_id)
+    for text in ("one", "two"):
+        vendor.say(ticket.remote_id, PAT, text)
+    told = [e for e in adapter.read_agents(ticket, START) if isinstance(e, AgentMessage)]
+    assert [e.contents[0].payload["text"] for e in told] == ["one", "two"]
+    assert {e.agent.name for e in told} == {PAT["name"]}
+    assert len(vendor.sent("GET", r"/v2/conversations/.*")) == 1
+
+
 def test_only_what_is_new_is_told(
     adapter: Zoho, vendor: ZohoDouble, ticket: Ticket, clock: Clock
 ) -> None:

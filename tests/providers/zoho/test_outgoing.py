@@ -339,7 +339,7 @@ def test_an_agents_words_are_never_taken_for_ours(
     assert len(vendor.sent("POST", SAY)) == 2
 
 
-def test_where_messages_may_not_be_listed_a_doubtful_one_is_repeated(
+def test_where_messages_may_not_be_listed_a_doubtful_one_is_repeated_and_shown(
     adapter: Zoho, vendor: ZohoDouble, ticket: Ticket, clock: Clock
 ) -> None:
     vendor.user_only = "/v2/.*"
@@ -348,6 +348,7 @@ def test_where_messages_may_not_be_listed_a_doubtful_one_is_repeated(
     with pytest.raises(OutcomeUnknown):
         adapter.send(ticket, make_message(), attempt)
     assert adapter.send(ticket, make_message(), attempt).remote_ids
+    assert attempt.repeated_in_doubt == attempt.searched != []
 
 
 # --- closing ----------------------------------------------------------------------------------
