@@ -14,8 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 export_lint_env = export ENV_FILE= SECRET_KEY=lint-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV \
 	ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= LOG_LEVEL=WARNING \
 	PUBLIC_URL=https://bridge.example.com ALLOWED_PRIVATE_TARGETS= DEBUG= STATIC_ROOT=
-PACKAGES := config hitl_bridge conversations providers sandbox tests
+PACKAGES := config hitl_bridge conversations providers sandbox tests bench clients
 BUILD := var/build
+NODE_PROJECTS := integrations/botpress examples/typescript
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi lock migrate audit clean
@@ -58,6 +59,47 @@ $(BUILD)/openapi.yaml: $(VENV)/.dev
 	@$(export_lint_env) DATABASE_URL=sqlite://:memory: REDIS_URL=; \
 		$(BIN)/python manage.py spectacular --fail-on-warn --validate --file $@
 
+.PHONY: integrations
+integrations: $(NODE_PROJECTS:%=%/node_modules/.installed) ## Check, build and test what is written in TypeScript (needs Node.js 20+)
+	cd integrations/botpress && npm run --silent check && npm run --silent build && npm test --silent
+	cd examples/typescript && npm run --silent check
+
+%/node_modules/.installed: %/package.json %/package-lock.json
+	cd $* && npm ci --silent
+	@touch $@
+
+.PHONY: chaos chaos-quick
+chaos: $(VENV)/.dev ## Prove the promise under fire: kill -9, failing help desks (20 minutes; ARGS=--help)
+	@$(BIN)/python -m bench.chaos $(ARGS)
+
+chaos-quick: $(VENV)/.dev ## The same with 500 messages (a minute)
+	@$(BIN)/python -m bench.chaos --profile quick $(ARGS)
+
+.PHONY: reliability
+reliability: $(VENV)/.dev ## Prove fairness, tokens, floods and poison on the production stack (half an hour; ARGS=fairness)
+	@$(BIN)/python -m bench.reliability $(ARGS)
+
+.PHONY: bench-listeners
+bench-listeners: $(VENV)/.dev ## Measure what 1,000 waiting bots cost one process (two minutes, on loopback)
+	@$(BIN)/python -m bench.listeners $(ARGS)
+
+.PHONY: bench-erase
+bench-erase: $(VENV)/.dev ## Erase a person with 10,000 messages and search for what is left (a minute; ARGS=--sqlite)
+	@$(BIN)/python -m bench.erasing $(ARGS)
+
+.PHONY: fuzz fuzz-api bench-rekey bench-intake-limits sbom
+fuzz: $(VENV)/.dev ## Forge and break 100,000 webhooks per help desk (ARGS=--help)
+	@$(BIN)/python -m bench.fuzz $(ARGS)
+
+fuzz-api: $(VENV)/.dev ## Hold 20,000 made-up calls of the bot API to its description, all checks on
+	@SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),800) $(BIN)/python -m pytest -q tests/api/test_schema.py -k as_described
+
+bench-rekey: $(VENV)/.dev ## Change the key of 100,000 rows while messages flow (DATABASE_URL= for PostgreSQL)
+	@$(BIN)/python -m bench.rekey $(ARGS)
+
+bench-intake-limits: $(VENV)/.dev ## Upload 100 bodies of 50 MB at a time: memory stays as it is
+	@$(BIN)/python -m bench.intake_limits $(ARGS)
+
 migrate: $(VENV)/.base ## Migrate the database named by DATABASE_URL
 	$(BIN)/python manage.py migrate
 
@@ -69,8 +111,19 @@ lock: $(VENV)/.base ## Lock the dependencies anew (UPGRADE=1 takes the newest ve
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		$(if $(UPGRADE),--upgrade) requirements/dev.in -o requirements/dev.txt
 
+# Where the advisory service can't be reached, nothing was audited, and that is said, not hidden.
 audit: $(VENV)/.dev ## Look the locked dependencies up among known vulnerabilities
-	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/base.txt
+	@$(BIN)/python -m bench.audit requirements/base.txt
+
+# In an environment of its own: the tool is no part of what it describes.
+SBOM_VENV := var/sbom-venv
+sbom: $(VENV)/.dev ## Write the bill of materials of what is installed in production ($(BUILD)/sbom.json)
+	@mkdir -p $(BUILD)
+	@test -x $(SBOM_VENV)/bin/cyclonedx-py || { $(BIN)/python -m venv $(SBOM_VENV) && \
+		$(SBOM_VENV)/bin/python -m pip --disable-pip-version-check install --quiet cyclonedx-bom==7.5.0; }
+	$(SBOM_VENV)/bin/cyclonedx-py requirements requirements/base.txt --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o $(BUILD)/sbom.json
+	@$(BIN)/python -c "import json; print(len(json.load(open('$(BUILD)/sbom.json'))['components']), 'components in $(BUILD)/sbom.json')"
 
 clean: ## Remove what tools left behind (not the databases in var/)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov $(BUILD)
