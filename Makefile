@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 FIND_PYTHON := for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
+# What the lock that is the target's first prerequisite names. pip takes ten times as long, but is always there.
+INSTALL = { $(PIP) --require-hashes -r requirements/uv.txt && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $<; } || $(PIP) --require-hashes -r $<
 
 # Made-up values, so that commands which only look at the code can load the settings.
 export_lint_env = export ENV_FILE= SECRET_KEY=lint-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV \
@@ -105,11 +108,10 @@ migrate: $(VENV)/.base ## Migrate the database named by DATABASE_URL
 
 # The input files name version ranges, the locks exact versions and their hashes.
 lock: $(VENV)/.base ## Lock the dependencies anew (UPGRADE=1 takes the newest versions)
-	$(PIP) uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		$(if $(UPGRADE),--upgrade) requirements/base.in -o requirements/base.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		$(if $(UPGRADE),--upgrade) requirements/dev.in -o requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/uv.txt
+	for name in base dev uv sbom; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			$(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 # Where the advisory service can't be reached, nothing was audited, and that is said, not hidden.
 audit: $(VENV)/.dev ## Look the locked dependencies up among known vulnerabilities
@@ -120,7 +122,7 @@ SBOM_VENV := var/sbom-venv
 sbom: $(VENV)/.dev ## Write the bill of materials of what is installed in production ($(BUILD)/sbom.json)
 	@mkdir -p $(BUILD)
 	@test -x $(SBOM_VENV)/bin/cyclonedx-py || { $(BIN)/python -m venv $(SBOM_VENV) && \
-		$(SBOM_VENV)/bin/python -m pip --disable-pip-version-check install --quiet cyclonedx-bom==7.5.0; }
+		$(SBOM_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/sbom.txt; }
 	$(SBOM_VENV)/bin/cyclonedx-py requirements requirements/base.txt --pyproject pyproject.toml \
 		--output-reproducible --of JSON -o $(BUILD)/sbom.json
 	@$(BIN)/python -c "import json; print(len(json.load(open('$(BUILD)/sbom.json'))['components']), 'components in $(BUILD)/sbom.json')"
@@ -139,11 +141,11 @@ $(BIN)/python:
 
 # The stamps are younger than the locks as long as what is installed is what is locked.
 $(VENV)/.base: requirements/base.txt | $(BIN)/python
-	@echo "Installing $$(grep -c '==' $<) locked packages: about a minute, only this once"
-	@$(PIP) --require-hashes -r $<
+	@echo "Installing $$(grep -c '==' $<) locked packages: up to a minute, only this once"
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(BIN)/python
-	@echo "Installing $$(grep -c '==' $<) locked packages for development: about two minutes, only this once"
-	@$(PIP) --require-hashes -r $<
+	@echo "Installing $$(grep -c '==' $<) locked packages for development: up to two minutes, only this once"
+	@$(INSTALL)
 	@touch $@ $(VENV)/.base
