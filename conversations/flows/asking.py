@@ -48,6 +48,7 @@ ASK_AGAIN = timedelta(minutes=1)
 READ_WITHIN, READ_AGAIN = timedelta(seconds=30), timedelta(seconds=2)
 # So often it is tried at least: under load, half a minute may be over before the second try's turn.
 READ_TRIES = 5
+OVERTAKEN = 200  # webhooks that are looked at where the ticket can't be read
 
 
 class NotAsked(ProviderError):
@@ -103,6 +104,8 @@ class Receive(AskingHandler):
         told: list[InboundEvent] = [event]
         if inbound.wants_reading(event) and conversation.is_open:
             before = _told_before(provider, conversation, journal)
+            if before is None:
+                before = _waiting_before(delivery, event)
             told = before if event.key in {each.key for each in before} else [*before, event]
         events = inbound.unseen(conversation, told)
         return _completed(Fetcher(provider, conversation, journal), events)
@@ -201,8 +204,8 @@ def _asked(conversation: Conversation, ask: Callable[[], T]) -> T:
 
 def _told_before(
     provider: Provider, conversation: Conversation, journal: Journal
-) -> list[InboundEvent]:
-    """What agents did by the help desk's own record, in its order.
+) -> list[InboundEvent] | None:
+    """What agents did by the help desk's own record, in its order; None: it can't be asked.
 
     One that can't be asked for long must hold back neither an agent's words nor the end; one that
     fails once, or asks to slow down, is asked again. Raises NotYet.
@@ -212,8 +215,29 @@ def _told_before(
     except ProviderError as error:
         log.info("ticket_not_read", error=type(error).__name__)
         _wait_to_read(error, journal)
-        return []
+        return None
     return [event for event in events if isinstance(event, AgentMessage | AgentAssigned)]
+
+
+def _waiting_before(delivery: Delivery, event: InboundEvent) -> list[InboundEvent]:
+    """What agents did before the event by webhooks that it has overtaken: they wait behind it.
+
+    The next best thing to the help desk's record: what they said while it could not be read.
+    """
+    behind = Delivery.objects.filter(
+        lane_id=delivery.lane_id,
+        kind=DeliveryKind.RECEIVE,
+        state__in=UNFINISHED,
+        pk__gt=delivery.pk,
+    ).order_by("pk")
+    payloads = behind.values_list("payload", flat=True)[:OVERTAKEN]
+    events = [load_event(payload["event"]) for payload in payloads]
+    earlier = [
+        each
+        for each in events
+        if isinstance(each, AgentMessage | AgentAssigned) and each.at < event.at
+    ]
+    return sorted(earlier, key=lambda each: each.at)
 
 
 def _wait_to_read(error: ProviderError, journal: Journal) -> None:
@@ -222,11 +246,10 @@ def _wait_to_read(error: ProviderError, journal: Journal) -> None:
     # Not since the webhook came: it may have waited for its turn, and was not read up on meanwhile.
     tries = _tries(journal, now)
     in_time = tries[0] + READ_WITHIN
-    if isinstance(error, NotAsked):
-        again, worth_it = error.until, error.until < in_time
-    else:
-        again = now + READ_AGAIN
-        worth_it = isinstance(error, Retry) and (again < in_time or len(tries) < READ_TRIES)
+    again = error.until if isinstance(error, NotAsked) else now + READ_AGAIN
+    soon = again - now < READ_WITHIN
+    mends_itself = isinstance(error, NotAsked | Retry)
+    worth_it = mends_itself and (again < in_time or (soon and len(tries) < READ_TRIES))
     if worth_it:
         raise NotYet(max(again - now, READ_AGAIN), "The ticket could not be read.")
 

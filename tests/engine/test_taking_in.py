@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,7 @@ from conversations.models import (
     User,
 )
 from hitl_bridge.models import Installation
-from providers.errors import BadSignature, Unavailable
+from providers.errors import BadSignature, Misconfigured, Unavailable
 from providers.types import (
     Agent,
     AgentAssigned,
@@ -283,6 +284,30 @@ def test_a_ticket_that_can_not_be_read_holds_nothing_back_for_long(
         assert not session.messages.exists(), "told after three or four tries, late as they were"
     drain(timedelta(seconds=5))
     assert session.messages.get().payload == {"text": "one"}
+
+
+def test_what_waits_behind_goes_ahead_by_its_time_where_the_ticket_can_not_be_read(
+    session: Conversation,
+    installation: Installation,
+    desk: Desk,
+    drain: Drain,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> list[InboundEvent]:
+        raise Misconfigured("The scope to read is missing.")
+
+    monkeypatch.setattr(fake_desk.FakeDesk, "catch_up", broken)
+    for number in (3, 1, 2):
+        later = replace(
+            message(f"p{number}", str(number)), at=fake_desk.NOW + timedelta(seconds=number)
+        )
+        webhook(installation, later, desk)
+    webhook(installation, replace(closed(), at=fake_desk.NOW + timedelta(minutes=1)), desk)
+    drain()
+    texts = [m.payload["text"] for m in session.messages.order_by("sequence")]
+    assert texts == ["1", "2", "3"]
+    assert told(session).count("messageCreated") == 3
+    assert told(session)[-1] == "hitlStopped"
 
 
 def test_a_deleted_message_loses_its_contents_here_too(
