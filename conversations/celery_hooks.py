@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from prometheus_client import start_http_server
 
@@ -43,8 +43,13 @@ def _serve_metrics(port: int) -> None:
 
 
 @worker_shutting_down.connect
+@worker_shutdown.connect
 def stop_runner(**_kwargs: Any) -> None:
-    """SIGTERM: take nothing new, finish what runs."""
+    """SIGTERM, or Celery has given up: take nothing new, finish what runs.
+
+    It gives up when Redis goes away twice in a row at a bad moment (a fault of kombu 5.6); whoever
+    started the process starts it again.
+    """
     stopping.request()
     while _runners:
         _runners.pop().stop()

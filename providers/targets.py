@@ -29,6 +29,8 @@ logging.getLogger("requests_hardened").setLevel(logging.ERROR)
 
 DEFAULT_TIMEOUT = (3.0, 15.0)  # seconds; a HttpClient's requests name their own
 STANDARD_PORTS = frozenset({80, 443})
+# What is kept alive: so many hosts, and to each as many connections as a process has threads.
+HOSTS, CONNECTIONS = 100, 32
 # Azure's host, which answers each of its guests: public by its number only.
 INSIDE = frozenset({ipaddress.ip_address("168.63.129.16")})
 
@@ -77,7 +79,7 @@ class _GuardedAdapter(IPFilterAdapter):
         super().__init__(is_https_proto=https)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(HOSTS, CONNECTIONS, **kwargs)
         self.poolmanager.pool_classes_by_scheme = deadline.POOLS
 
     def build_connection_pool_key_attributes(
