@@ -35,13 +35,13 @@ def run(stack: Stack, report: Report, seed: int) -> None:
         part.stop(20)
         part.start()
     stopping = threading.Event()
-    deaths = [0]
+    deaths: list[float] = []
 
     def supervise() -> None:
-        while not stopping.wait(0.5):
+        while not stopping.wait(0.1):
             for part in workers:
                 if not part.runs:
-                    deaths[0] += 1
+                    deaths.append(time.time())
                     part.start()
 
     supervisor = threading.Thread(target=supervise)
@@ -58,7 +58,7 @@ def run(stack: Stack, report: Report, seed: int) -> None:
         desk.stop()
 
 
-def _measure(stack: Stack, bot: Bot, report: Report, deaths: list[int]) -> None:
+def _measure(stack: Stack, bot: Bot, report: Report, deaths: list[float]) -> None:
     first, *others = bot.conversations
     bot.say(first, POISON)
     bot.say(first, "behind it")
@@ -72,12 +72,17 @@ def _measure(stack: Stack, bot: Bot, report: Report, deaths: list[int]) -> None:
     parked = until(lambda: _parked(stack), WITHIN)
     until(lambda: "behind it" in bot.desk.seen and set(said) <= set(bot.desk.seen), 120)
     missing = set(said) - set(bot.desk.seen)
-    slowest = max(bot.desk.seen[text] - at for text, at in said.items() if text in bot.desk.seen)
+    arrived = {text: at for text, at in bot.desk.seen.items() if text in said}
+    in_all = max(at - said[text] for text, at in arrived.items())
+    since_a_kill = max(
+        at - max([said[text], *(death for death in deaths if death < at)])
+        for text, at in arrived.items()
+    )
     report.add(
         "a message that kills its worker",
         f"parked after {TRIES} tries",
-        f"{parked or 'not parked'}; {deaths[0]} workers died",
-        met=parked == f"{TRIES} tries" and deaths[0] == TRIES,
+        f"{parked or 'not parked'}; {len(deaths)} workers died",
+        met=parked == f"{TRIES} tries" and len(deaths) == TRIES,
     )
     report.add(
         "what stands behind it, and the other sessions",
@@ -89,8 +94,8 @@ def _measure(stack: Stack, bot: Bot, report: Report, deaths: list[int]) -> None:
     report.add(
         "who was carried out beside it",
         "goes on within 30 s of the kill, as after any kill",
-        f"slowest {slowest:.1f} s",
-        met=slowest <= 30,
+        f"slowest {since_a_kill:.1f} s; caught by two kills, {in_all:.1f} s in all",
+        met=since_a_kill <= 30,
     )
 
 
