@@ -21,6 +21,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "conversations.admin.home.dashboard",
     # Colours stand in theme.css: a policy forbids the style that the theme would make of them here.
     "BORDER_RADIUS": None,
     "ACCOUNT": {
@@ -32,7 +33,10 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("hitl_bridge/theme.css"),
         lambda request: static("hitl_bridge/admin.css"),
     ],
-    "SCRIPTS": [lambda request: static("hitl_bridge/admin.js")],
+    "SCRIPTS": [
+        lambda request: static("hitl_bridge/admin.js"),
+        lambda request: static("hitl_bridge/home.js"),
+    ],
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

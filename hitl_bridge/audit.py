@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
 
 from hitl_bridge import callers
 from hitl_bridge.fields import SecretField
@@ -47,6 +49,27 @@ def record(by: Who, action: AuditAction, target: models.Model, /, **details: Any
         details=_mask("", details),
         ip=ip,
     )
+
+
+def record_reading(request: HttpRequest, target: models.Model, /, **details: Any) -> None:
+    """Add that somebody reads something personal; a page that refreshes itself is read on.
+
+    That is no way around the log: only who is in it with this very thing in the last hour reads on.
+    """
+    lately = AuditEntry.objects.filter(
+        target_type=target._meta.label_lower,
+        target_id=str(target.pk)[:64],
+        actor_id=request.user.pk,
+        action=AuditAction.READ,
+        at__gte=timezone.now() - timedelta(hours=1),
+    )
+    if not (refreshes_itself(request) and lately.exists()):
+        record(request, AuditAction.READ, target, **details)
+
+
+def refreshes_itself(request: HttpRequest) -> bool:
+    """Whether the page asks, and nobody pressed anything (see admin.js)."""
+    return "X-Refresh" in request.headers
 
 
 def record_login(

@@ -176,6 +176,7 @@ def _is_fresh(request: HttpRequest) -> bool:
     since, seen = request.session.get(SINCE, 0), request.session.get(SEEN, 0)
     if now - since > settings.SESSION_SECONDS or now - seen > settings.SESSION_IDLE_SECONDS:
         return False
-    if now - seen > SEEN_EVERY:
+    # A page that is left open and refreshes itself is nobody at work.
+    if now - seen > SEEN_EVERY and not audit.refreshes_itself(request):
         request.session[SEEN] = now
     return True

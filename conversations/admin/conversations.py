@@ -5,30 +5,26 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from conversations.admin import transcript
+from conversations.admin import searching, transcript
 from conversations.admin.badges import CONVERSATION_STYLES, DELIVERY_STYLES
 from conversations.admin.links import page_of
 from conversations.flows import operators
 from conversations.models import (
     Conversation,
     ConversationStatus,
-    ConversationTag,
     Delivery,
     DeliveryState,
     EventType,
-    User,
-    UserTag,
 )
 from hitl_bridge import audit, roles
 from hitl_bridge.admin.base import ObjectAction, ReadOnlyAdmin, badge, two_lines
-from hitl_bridge.models import AuditAction
 
 PAGE = 200  # messages, events and deliveries shown at once
 
@@ -47,33 +43,15 @@ class ConversationAdmin(ReadOnlyAdmin):
     search_fields = ("id",)  # shows the box; `get_search_results` does the work
     search_help_text = (
         "Name, e-mail or phone of the customer, a tag's value, the ticket's id, "
-        "or the bot's conversation id"
+        "the bot's conversation id, or what was said"
     )
     ordering = ("-id",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
     ) -> tuple[QuerySet[Conversation], bool]:
-        """By ids and tags as they are, by parts of names; sub-queries, so that nothing doubles."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        tagged = ConversationTag.objects.filter(value=term).values("conversation")
-        people = User.objects.filter(
-            Q(name__icontains=term)
-            | Q(email__icontains=term)
-            | Q(phone__contains=term)
-            | Q(external_id=term)
-            | Q(pk__in=UserTag.objects.filter(value=term).values("user"))
-        )
-        found = queryset.filter(
-            Q(pk=term)
-            | Q(remote_id=term)
-            | Q(bot_conversation_id=term)
-            | Q(pk__in=tagged)
-            | Q(user__in=people.values("pk"))
-        )
-        return found, False
+        """See `searching`."""
+        return searching.find(queryset, search_term, self.tenants(request, "view", "change")), False
 
     def change_view(
         self,
@@ -86,7 +64,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         conversation = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, conversation):
             raise PermissionDenied
-        audit.record(request, AuditAction.READ, conversation, before=request.GET.get("before", ""))
+        audit.record_reading(request, conversation, before=request.GET.get("before", ""))
         return self.page(
             request,
             "conversations/admin/conversation.html",

@@ -10,6 +10,7 @@ from conversations.models.botpress import (
 )
 from conversations.models.conversations import (
     OPEN_STATUSES,
+    WAITING_STATUSES,
     Conversation,
     ConversationStatus,
     ConversationTag,
@@ -46,6 +47,7 @@ from conversations.models.users import Contact, User, UserKind, UserTag
 __all__ = [
     "OPEN_STATUSES",
     "UNFINISHED",
+    "WAITING_STATUSES",
     "Attempt",
     "Author",
     "Binding",

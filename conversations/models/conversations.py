@@ -22,11 +22,8 @@ class ConversationStatus(models.TextChoices):
     FAILED = "failed", "Could not be opened"
 
 
-OPEN_STATUSES = (
-    ConversationStatus.OPENING,
-    ConversationStatus.QUEUED,
-    ConversationStatus.ASSIGNED,
-)
+WAITING_STATUSES = (ConversationStatus.OPENING, ConversationStatus.QUEUED)
+OPEN_STATUSES = (*WAITING_STATUSES, ConversationStatus.ASSIGNED)
 
 
 class StopReason(models.TextChoices):
@@ -147,6 +144,20 @@ class Conversation(models.Model):
                 condition=Q(stopped_at__isnull=False, purged_at__isnull=True),
                 name="conversation_to_purge",
             ),
+            # For people who look for one (see admin.searching), and for the home page.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=WAITING_STATUSES),
+                name="conversation_waiting",
+            ),
+            models.Index(
+                fields=["remote_id"], condition=~Q(remote_id=""), name="conversation_find_ticket"
+            ),
+            models.Index(
+                fields=["bot_conversation_id"],
+                condition=~Q(bot_conversation_id=""),
+                name="conversation_find_bots_id",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -170,7 +181,10 @@ class ConversationTag(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["conversation", "name"], name="conversation_tag_once")
         ]
-        indexes = [models.Index(fields=["bot", "name", "value"], name="conversation_tag_lookup")]
+        indexes = [
+            models.Index(fields=["bot", "name", "value"], name="conversation_tag_lookup"),
+            models.Index(fields=["value"], name="conversation_tag_value"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"

@@ -71,6 +71,7 @@ class User(models.Model):
         indexes = [
             models.Index(fields=["tenant", "email"], name="user_by_email"),
             models.Index(fields=["tenant", "phone"], name="user_by_phone"),
+            models.Index(fields=["external_id"], name="user_by_external_id"),
             models.Index(
                 fields=["tenant", "updated_at"], condition=KNOWN_CUSTOMER, name="user_to_purge"
             ),
@@ -90,7 +91,10 @@ class UserTag(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "name"], name="user_tag_once")]
-        indexes = [models.Index(fields=["bot", "name", "value"], name="user_tag_lookup")]
+        indexes = [
+            models.Index(fields=["bot", "name", "value"], name="user_tag_lookup"),
+            models.Index(fields=["value"], name="user_tag_value"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"

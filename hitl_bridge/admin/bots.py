@@ -168,8 +168,8 @@ class BotAdmin(HistoryAdmin, TenantScopedAdmin):
             self.log_change(request, bot, f"Issued the API key “{key.name}”.")
             return self.shown_once(request, bot, f"API key “{key.name}”", text)
         return self.page(
-            request, "hitl_bridge/admin/issue_key.html", f"Issue an API key for {bot}", bot,
-            form=form,
+            request, "hitl_bridge/admin/ask.html", f"Issue an API key for {bot}", bot,
+            form=form, button="Issue the key",
         )  # fmt: skip
 
     def new_secret(self, request: HttpRequest, bot: Bot) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 import providers
 from hitl_bridge import changes, connect, connecting, oauth, options, provisioning
 from hitl_bridge.admin.base import ObjectAction, badge, two_lines
+from hitl_bridge.admin.copies import CopyingAdmin
 from hitl_bridge.admin.declared import DeclaredAdmin, Fieldsets
 from hitl_bridge.admin.installation_panel import STATUS_STYLES, ago, panel
 from hitl_bridge.fields import PickerWidget
@@ -47,7 +48,7 @@ OPTION_PARTS: dict[str, dict[str, Any]] = {
 
 
 @admin.register(Installation)
-class InstallationAdmin(DeclaredAdmin):
+class InstallationAdmin(CopyingAdmin, DeclaredAdmin):
     tenant_path = "tenant"
     declared_base = InstallationForm
     list_display = (
@@ -203,7 +204,8 @@ class InstallationAdmin(DeclaredAdmin):
 
     def object_actions(self, request: HttpRequest, obj: Installation) -> list[ObjectAction]:
         if obj.status == InstallationStatus.DISABLED:
-            return [ObjectAction("resume", "Enable", self.resume, "play_arrow", "primary")]
+            enable = ObjectAction("resume", "Enable", self.resume, "play_arrow", "primary")
+            return [enable, *self.copy_actions()]
         capabilities = providers.get(obj.provider).capabilities
         actions = []
         by_login = capabilities.oauth and not obj.merged_credentials().get("access_token")
@@ -235,7 +237,7 @@ class InstallationAdmin(DeclaredAdmin):
         actions.append(
             ObjectAction("disable", "Disable", self.disable, "block", "danger", question)
         )
-        return actions
+        return [*actions, *self.copy_actions()]
 
     def start_oauth(self, request: HttpRequest, obj: Installation) -> HttpResponse | None:
         """To the vendor, and back to hitl_bridge.oauth."""

@@ -80,3 +80,29 @@ function addPicker(picker) {
 document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-picker]").forEach(addPicker);
 });
+
+// Parts that keep themselves up to date: replaced only where they have changed, and not while
+// somebody reads another tab, types in them or has marked something.
+function renew(part, found) {
+    const busy = part.contains(document.activeElement) && document.activeElement !== document.body;
+    const marked = !getSelection().isCollapsed && part.contains(getSelection().anchorNode);
+    if (busy || marked || !found || found.innerHTML === part.dataset.shown) return;
+    part.dataset.shown = found.innerHTML;
+    part.replaceChildren(...found.childNodes);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+    const parts = [...document.querySelectorAll("[data-refresh]")];
+    if (!parts.length) return;
+    parts.forEach((part) => { part.dataset.shown = part.innerHTML; });
+    const timer = setInterval(async () => {
+        if (document.hidden) return;
+        try {
+            const answer = await fetch(location.href, { headers: { "X-Refresh": "1" }, redirect: "manual" });
+            if (!answer.ok) return; // logged out, or restarting: what is shown stays
+            const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+            parts.forEach((part) => renew(part, page.getElementById(part.id)));
+            if (!page.querySelector("[data-refresh]")) clearInterval(timer); // nothing more will come
+        } catch { /* no network for a moment */ }
+    }, Number(parts[0].dataset.refresh) * 1000);
+});
