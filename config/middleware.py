@@ -4,18 +4,23 @@ Every one of them works in async as well: under config.asgi a single middleware 
 hold a thread for as long as a listener waits for events.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+ZONE_COOKIE = "tz"
+ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}")
 BOUND_THEMSELVES = ("/api/", "/webhooks/", "/botpress/")
 
 
@@ -66,6 +71,34 @@ def bounded(get_response: Any) -> Handler | AsyncHandler:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         return refusal(request) or cast(HttpResponseBase, get_response(request))
+
+    return answer
+
+
+@sync_and_async_middleware
+def viewers_time(get_response: Any) -> Handler | AsyncHandler:
+    """Show and read times in the zone of who looks, as their browser names it (see admin.js)."""
+
+    def zone(request: HttpRequest) -> ZoneInfo | None:
+        name = request.COOKIES.get(ZONE_COOKIE, "")
+        if not request.path_info.startswith("/admin/") or not ZONE.fullmatch(name):
+            return None
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError, ValueError):
+            return None  # this machine does not know it: UTC
+
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            with timezone.override(zone(request)):
+                return cast(HttpResponseBase, await get_response(request))
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(zone(request)):
+            return cast(HttpResponseBase, get_response(request))
 
     return answer
 

@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "config.csp.content_security",
     "config.middleware.bounded",
     "config.middleware.StaticFiles",
+    "config.middleware.viewers_time",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

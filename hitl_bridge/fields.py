@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.safestring import SafeString, mark_safe
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -17,6 +19,13 @@ from unfold.widgets import (
 from hitl_bridge.changes import address_problem
 
 KEEP = None  # what an empty secret input means
+
+
+def _in_zone(text: str) -> str:
+    return f"{text} Times are {timezone.get_current_timezone_name()}."
+
+
+in_zone = lazy(_in_zone, str)  # a help text that says in which zone times are read
 
 
 class SecretWidget(UnfoldAdminPasswordWidget):

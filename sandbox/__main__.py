@@ -89,6 +89,7 @@ class Supervisor:
         return dict(os.environ) | {
             "SANDBOX_DB": str(self.state.sandbox_db),
             "SANDBOX_PORT": str(self.sandbox_port),
+            "SANDBOX_PIDS": str(self.state.pids),
             "SANDBOX_URL": self.sandbox_url,
             "SANDBOX_SECRET_KEY": self.secrets["SANDBOX_SECRET_KEY"],
             "BRIDGE_URL": self.url,
@@ -221,6 +222,7 @@ class Supervisor:
             "The HITL bridge is running.",
             "",
             f"Start here     {self.sandbox_url}/",
+            f"Both sides     {self.sandbox_url}/demo/both/",
             f"Demo chat      {self.sandbox_url}/demo/",
             *self._inbox_lines(),
             f"Bridge admin   {self.url}/admin/",

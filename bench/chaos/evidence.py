@@ -36,7 +36,17 @@ CRASHED = """
 """
 DELIVERIES = "SELECT kind, state, count(*) FROM conversations_delivery GROUP BY kind, state"
 OUTCOMES = "SELECT outcome, count(*) FROM conversations_attempt GROUP BY outcome"
+LEASE_SECONDS = 20.0  # conversations.engine.lanes.LEASE; a test compares them
 DATABASE_ERRORS = ("OperationalError", "InterfaceError", "AdminShutdown", "PoolTimeout")
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """How long work lay after a kill."""
+
+    seconds: float  # since the kill of whoever had it last
+    in_all: float  # since it was cut off first
+    target: str  # who was killed then
 
 
 @dataclass
@@ -50,7 +60,7 @@ class Evidence:
     statuses: Counter[str] = field(default_factory=Counter)  # of messages
     deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)  # of attempts
-    resumed: list[tuple[float, str]] = field(default_factory=list)  # (seconds, who was killed)
+    resumed: list[Resumed] = field(default_factory=list)
     locked: int = 0  # "database is locked"
     database_errors: int = 0  # lines of logs
     feed_faults: list[str] = field(default_factory=list)
@@ -102,18 +112,24 @@ def query(stack: Stack, sql: str) -> list[tuple[Any, ...]]:
 
 def resumptions(
     crashed: Sequence[tuple[float, float]], killed: Sequence[Killed], works: str
-) -> list[tuple[float, str]]:
-    """How long work lay after a kill: (seconds, who was killed) of each attempt cut off by one.
+) -> list[Resumed]:
+    """How long work lay after a kill, of each attempt that was cut off by one.
 
-    An attempt that a worker found to have been cut off tells when it began and when somebody took
-    it over; the kill is the first one in between of a process that `works`.
+    An attempt that a worker found to have been cut off tells when it began and when somebody went
+    on with it; the kill is the first one in between of a process that `works`. Another one so
+    much later that the lease was over by then may have hit whoever had just taken it over.
     """
     found = []
     for start, end in crashed:
         between = [kill for kill in killed if start <= kill.at <= end]
-        kill = next((kill for kill in between if kill.target.startswith(works)), None)
-        if kill:
-            found.append((end - kill.at, kill.target))
+        kills = [kill for kill in between if kill.target.startswith(works)]
+        if not kills:
+            continue
+        first = last = kills[0]
+        for kill in kills[1:]:
+            if kill.at - last.at >= LEASE_SECONDS:
+                last = kill
+        found.append(Resumed(end - last.at, end - first.at, last.target))
     return found
 
 

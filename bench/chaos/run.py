@@ -200,11 +200,14 @@ def _demands(run: Run, report: Report, found: Evidence) -> None:
         drained = never if run.drained_after is None else run.drained_after
         name = "Drained after the last kill and the last word"
         report.demand(name, drained, most=DRAINED_WITHIN, unit=" s")
-        after = [seconds for seconds, _ in found.resumed]
+        after = [each.seconds for each in found.resumed]
         longest = max(after, default=0.0)
         name = f"Longest until cut-off work was resumed ({len(after)} times)"
         most = RESUMED_WITHIN_SMALL if options.small else RESUMED_WITHIN
         report.demand(name, longest, most=most, unit=" s")
+        twice = [each.in_all for each in found.resumed if each.in_all > each.seconds]
+        if twice:
+            report.fact("Cut off twice", f"{len(twice)}; lay {max(twice):.1f} s in all at most")
     if run.stack.embedded:
         report.demand('"database is locked"', found.locked, most=0)
 

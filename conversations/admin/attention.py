@@ -148,10 +148,14 @@ def _tokens(request: HttpRequest, now: datetime) -> Iterator[Concern]:
             "",
             "key",
             [
-                Case(str(one), f"until {one.token.expires_at:%Y-%m-%d %H:%M} UTC", _page(one))
+                Case(str(one), f"until {_moment(one.token.expires_at)}", _page(one))
                 for one in rows.select_related("token").order_by("token__expires_at")[:SHOWN]
             ],
         )
+
+
+def _moment(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M %Z}"
 
 
 def _dead_letters(request: HttpRequest) -> Iterator[Concern]:

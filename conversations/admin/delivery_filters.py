@@ -20,6 +20,7 @@ from unfold.widgets import (
 
 from conversations.flows.explaining import REASONS
 from conversations.models import DeliveryState
+from hitl_bridge.fields import in_zone
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -98,7 +99,7 @@ class RetrySinceForm(forms.Form):
     since = forms.SplitDateTimeField(
         label="Given up since",
         widget=UnfoldAdminSplitDateTimeWidget(),
-        help_text="Everything that was given up at this time or later. Times are UTC.",
+        help_text=in_zone("Everything that was given up at this time or later."),
     )
     installation: Any = forms.ModelChoiceField(
         queryset=None,

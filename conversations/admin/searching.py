@@ -6,7 +6,6 @@ for all ways at once, a database reads every row there is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,8 +24,15 @@ class _Words(Func):
     """The words of an expression, as migration 0009 indexes them."""
 
     template = "to_tsvector('simple'::regconfig, %(expressions)s)"
-    arg_joiner = " || ' ' || "
     output_field = SearchVectorField()
+
+
+class _Together(Func):
+    """Several columns as one text, as migration 0009 indexes its parts."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || ' ' || "
+    output_field = TextField()
 
 
 def find(
@@ -84,19 +90,11 @@ def _in_conversations(rows: QuerySet[Conversation], term: str) -> QuerySet[Conve
 
 
 def _people(term: str) -> QuerySet[User]:
-    """By the beginnings of names, addresses and numbers."""
-    if connection.vendor == "postgresql":
-        known = _Words(F("name"), F("email"), F("phone"))
-        return User.objects.annotate(words=known).filter(words=_beginning_with(term))
-    parts = Q(name__icontains=term) | Q(email__icontains=term) | Q(phone__contains=term)
-    return User.objects.filter(parts)
+    """By any part of their names, addresses and numbers."""
+    known = _Together(F("name"), F("email"), F("phone"))
+    return User.objects.annotate(known=known).filter(known__icontains=term)
 
 
 def _all_of(term: str) -> Any:
     """As people search the web: all words, "in this order", -without."""
     return SearchQuery(term, search_type="websearch", config="simple")
-
-
-def _beginning_with(term: str) -> Any:
-    words = [f"'{word}':*" for word in re.sub(r"['\\:]", " ", term).split()]
-    return SearchQuery(" & ".join(words), search_type="raw", config="simple")

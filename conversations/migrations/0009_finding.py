@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from hitl_bridge.online import AddIndexOnline, word_index
+from hitl_bridge.online import AddIndexOnline, part_index, word_index
 
 
 class Migration(migrations.Migration):
@@ -50,9 +50,7 @@ class Migration(migrations.Migration):
         word_index(
             "message_words", "conversations_message", "to_tsvector('simple'::regconfig, payload)"
         ),
-        word_index(
-            "user_words",
-            "conversations_user",
-            "to_tsvector('simple'::regconfig, name || ' ' || email || ' ' || phone)",
+        part_index(
+            "user_parts", "conversations_user", "upper(name || ' ' || email || ' ' || phone)"
         ),
     ]

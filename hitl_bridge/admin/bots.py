@@ -17,6 +17,7 @@ from unfold.widgets import (
 from hitl_bridge import changes
 from hitl_bridge.admin.base import HistoryAdmin, ObjectAction, TenantScopedAdmin, badge, set_or_not
 from hitl_bridge.callback_secrets import new_callback_secret
+from hitl_bridge.fields import in_zone
 from hitl_bridge.forms import BotForm, OwnForm
 from hitl_bridge.models import ApiKey, Bot
 from hitl_bridge.models.bots import ApiKeyScope, Connector, all_scopes
@@ -47,7 +48,7 @@ class IssueKeyForm(forms.Form):
         label="Expires",
         required=False,
         widget=UnfoldAdminSplitDateTimeWidget(),
-        help_text="Empty: never. Times are UTC.",
+        help_text=in_zone("Empty: never."),
     )
 
     def __init__(self, bot: Bot, *args: Any, **kwargs: Any) -> None:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from sandbox import files
-from sandbox.demo import bridge, callbacks, chat, desks
+from sandbox.demo import bridge, callbacks, chat, desks, troubles
 from sandbox.inbox import moment
 from sandbox.models import DemoChat, DemoMessage
 from sandbox.texts import clean_html, text_to_html
@@ -43,6 +43,28 @@ def page(request: HttpRequest) -> HttpResponse:
     response = render(request, "sandbox/demo.html", {"chat": current})
     response.set_signed_cookie(COOKIE, current.token, httponly=True, samesite="Lax", path="/demo/")
     return response
+
+
+def both(request: HttpRequest) -> HttpResponse:
+    """GET /demo/both/: the chat, the agent's inbox, and buttons that break things."""
+    return render(request, "sandbox/side_by_side.html")
+
+
+@json_view("GET")
+def troubles_now(request: HttpRequest) -> Json:
+    """GET /demo/both/troubles?desk=: what is switched on, and what has arrived."""
+    return troubles.state(_required(request), request.GET.get("desk", ""))
+
+
+@json_view("POST")
+def trouble(request: HttpRequest, what: str) -> Json:
+    """POST /demo/both/troubles/<what> `{desk, on}`; /kill ends the bridge by kill -9."""
+    body = body_of(request)  # JSON only: no foreign page can send that
+    if what == "kill":
+        troubles.kill_the_bridge()
+    else:
+        troubles.switch(str(body.get("desk") or ""), what, bool(body.get("on")))
+    return {}
 
 
 def restart(request: HttpRequest) -> HttpResponse:

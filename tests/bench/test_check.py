@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bench.chaos import check, plan
 from bench.chaos.check import Direction
-from bench.chaos.evidence import resumptions
+from bench.chaos.evidence import LEASE_SECONDS, Resumed, resumptions
 from bench.chaos.supervisor import Killed
 from bench.chaos.watch import marks
+from conversations.engine.lanes import LEASE
 
 
 def judged(*observed: int, acknowledged: int = 4, doubtful: tuple[int, ...] = ()) -> check.Verdict:
@@ -71,7 +74,15 @@ def test_it_adds_up_by_provider_and_direction() -> None:
 
 def test_work_is_resumed_from_the_kill_that_cut_it_off() -> None:
     killed = [Killed(5.0, "redis"), Killed(10.0, "worker-1"), Killed(60.0, "worker-2")]
-    assert resumptions([(9.0, 31.0), (70.0, 80.0)], killed, "worker") == [(21.0, "worker-1")]
+    found = resumptions([(9.0, 31.0), (70.0, 80.0)], killed, "worker")
+    assert found == [Resumed(21.0, 21.0, "worker-1")]
+
+
+def test_work_whose_new_worker_is_killed_too_counts_from_each_kill() -> None:
+    killed = [Killed(10.0, "worker-1"), Killed(32.0, "worker-2"), Killed(40.0, "worker-1")]
+    found = resumptions([(9.0, 55.0)], killed, "worker")
+    assert found == [Resumed(23.0, 45.0, "worker-2")]
+    assert timedelta(seconds=LEASE_SECONDS) == LEASE
 
 
 def test_equal_seeds_make_equal_plans() -> None:

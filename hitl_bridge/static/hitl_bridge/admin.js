@@ -14,6 +14,10 @@ htmxConfig.name = "htmx-config";
 htmxConfig.content = JSON.stringify({ includeIndicatorStyles: false, allowEval: false });
 document.head.append(htmxConfig);
 
+// Times are shown in the reader's own zone, from the next page on.
+document.cookie = `tz=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/admin/; `
+    + `max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+
 document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;

@@ -84,6 +84,7 @@ function showDesk(desks) {
   const chosen = desks.find((one) => one.id === desk);
   if (chosen) $("inbox").href = chosen.inbox;
   if (chosen) $("inbox").title = `Agents answer from ${chosen.name} here`;
+  if (chosen && parent !== window) parent.postMessage({ desk: chosen.id, inbox: chosen.inbox }, location.origin);
 }
 
 function preview(message) {

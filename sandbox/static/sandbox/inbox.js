@@ -1,6 +1,8 @@
 import { $, atEnd, el, enterSends, getJson, initials, medium, poll, postJson, readFile, reconcile, stayAtEnd, time, toEnd } from "./common.js";
 
 const state = { ticket: location.hash.slice(1), filter: "open", note: false, files: [], last: "", data: null };
+// Beside the customer's chat there is no need to choose: the newest open conversation shows.
+const follows = new URLSearchParams(location.search).has("follow");
 const remembered = "sandbox-agent" + location.pathname;
 
 const look = async () => {
@@ -12,6 +14,9 @@ const look = async () => {
   state.last = text;
   state.data = data;
   render();
+  const newest = data.tickets.find((ticket) => ticket.state === "open");
+  const done = !data.ticket || data.ticket.state === "closed";
+  if (follows && newest && done && newest.id !== state.ticket) choose(newest.id);
 };
 
 function render() {
