@@ -72,7 +72,7 @@ integrations: $(NODE_PROJECTS:%=%/node_modules/.installed) ## Check, build and t
 	@touch $@
 
 .PHONY: chaos chaos-quick
-chaos: $(VENV)/.dev ## Prove the promise under fire: kill -9, failing help desks (20 minutes; ARGS=--help)
+chaos: $(VENV)/.dev ## Prove the promise under fire: kill -9, failing help desks (half an hour; ARGS=--help)
 	@$(BIN)/python -m bench.chaos $(ARGS)
 
 chaos-quick: $(VENV)/.dev ## The same with 500 messages (a minute)

@@ -25,7 +25,7 @@ PROFILES = {
     ("sqlite", "full"): {"messages": 10_000, "conversations": 200, "tenants": 20, "kills": 5},
     ("sqlite", "quick"): {"messages": 500, "conversations": 20, "tenants": 10, "kills": 1},
 }
-LONGEST = {"full": 1200.0, "quick": 240.0}
+LONGEST = {"full": 1800.0, "quick": 240.0}
 OUTAGE = {"full": 300.0, "quick": 15.0}
 
 

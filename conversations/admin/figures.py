@@ -100,7 +100,7 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to draw."""
-        return not any(any(values) for values in self.series.values())
+        return not self.series
 
 
 def label_of(slug: str) -> str:
@@ -174,7 +174,7 @@ def _mean(rows: QuerySet[Any, Any], since: str, until: str) -> QuerySet[Any, Any
 
 
 def _minutes(value: timedelta) -> float:
-    return round(max(0.0, value.total_seconds()) / 60, 1)
+    return round(max(0.0, value.total_seconds()) / 60, 2)
 
 
 def _series(

@@ -1,7 +1,8 @@
 """Finding conversations by whatever somebody knows of them.
 
 Each way is a look-up of its own on an index, and the newest finds of each are put together: asked
-for all ways at once, a database reads every row there is.
+for all ways at once, a database reads every row there is. What had been said before the hand-off is
+not searched: an index of it would be written anew with every message of the session.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, TextField
-from django.db.models.functions import Cast
 
 from conversations.models import Conversation, ConversationTag, Message, User, UserTag
 
@@ -58,7 +58,6 @@ def find(
         rows.filter(user__in=people_tagged),
         rows.filter(user__in=people.order_by("-pk").values("pk")[:MOST]),
         rows.filter(pk__in=said.order_by("-pk").values("conversation")[:MOST]),
-        _in_conversations(rows, term),
     )
     return rows.filter(pk__in=_newest(ways))
 
@@ -78,15 +77,6 @@ def _in_messages(term: str) -> QuerySet[Message]:
         return Message.objects.annotate(words=_Words(F("payload"))).filter(words=_all_of(term))
     # As text, JSON has other letters than ASCII's and quotes written as codes.
     return Message.objects.filter(payload__text__icontains=term)
-
-
-def _in_conversations(rows: QuerySet[Conversation], term: str) -> QuerySet[Conversation]:
-    """By the title, and by what had been said before the hand-off."""
-    if connection.vendor == "postgresql":
-        words = rows.annotate(said=_Words(F("transcript")), named=_Words(F("title")))
-        return words.filter(Q(said=_all_of(term)) | Q(named=_all_of(term)))
-    before = rows.annotate(said=Cast("transcript", TextField()))
-    return before.filter(Q(said__icontains=term) | Q(title__icontains=term))
 
 
 def _people(term: str) -> QuerySet[User]:

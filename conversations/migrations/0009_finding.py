@@ -42,12 +42,6 @@ class Migration(migrations.Migration):
         AddIndexOnline("usertag", models.Index(fields=["value"], name="user_tag_value")),
         AddIndexOnline("user", models.Index(fields=["external_id"], name="user_by_external_id")),
         word_index(
-            "conversation_words",
-            "conversations_conversation",
-            "to_tsvector('simple'::regconfig, transcript), "
-            "to_tsvector('simple'::regconfig, title)",
-        ),
-        word_index(
             "message_words", "conversations_message", "to_tsvector('simple'::regconfig, payload)"
         ),
         part_index(

@@ -30,9 +30,6 @@ def talk(db) -> Conversation:
         title="Broken espresso machine",
         bot_conversation_id="webchat-4711",
         tags={"order": "A-1009"},
-        transcript=[
-            {"sender": "user", "type": "text", "payload": {"text": "the portafilter leaks"}}
-        ],
     )
     Conversation.objects.filter(pk=found.pk).update(remote_id="21546")
     words = NewMessage("text", {"text": "It says Überhitzung on the display"}, user_id=person.id)
@@ -53,7 +50,7 @@ def search(client, term: str) -> list[str]:
     "term",
     [
         "Ana", "ruiz", "ana.ruiz@example.com", "ana.ruiz", "+49 170 5551234", "cust-77", "CRM-9001",
-        "A-1009", "21546", "webchat-4711", "espresso", "portafilter", "display", "says display",
+        "A-1009", "21546", "webchat-4711", "display", "says display",
         "  21546  ",
     ],
 )  # fmt: skip

@@ -76,7 +76,7 @@ OF_ALL = {
 }
 COMMANDS_OF_ONE = {"apply", "replay", "purge", "erase_user", "export_user"}
 # They start the site, speak of no tenant, or of the whole database.
-COMMANDS_OF_NONE = {"serve", "providers", "backup", "check_restore", "rekey"}
+COMMANDS_OF_NONE = {"serve", "providers", "backup", "check_restore", "rekey", "doctor"}
 
 
 @pytest.fixture
