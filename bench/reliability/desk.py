@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+CALLBACKS = "/hitl"  # here it plays a bot
 SECRET = "only-this-run-knows-it"  # noqa: S105 - made up
 ADMIN = {"type": "admin", "id": "7", "name": "Rui", "email": "rui@acme.test"}
 HANG = 30.0  # seconds that a black hole keeps a connection
@@ -94,6 +95,8 @@ class FastDesk:
             return self._answer(method, path, body)
 
     def _answer(self, method: str, path: str, body: Json) -> tuple[int, Json]:
+        if path == CALLBACKS:
+            return 200, {}
         if path == "/me":
             return 200, {**ADMIN, "app": {"id_code": "fast", "name": "Fast", "region": "US"}}
         if path == "/contacts/search":

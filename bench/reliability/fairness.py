@@ -13,7 +13,7 @@ import requests
 from bench.chaos.evidence import query
 from bench.chaos.stack import Stack
 from bench.reliability.client import CALLBACK_SECRET, Bot, declare
-from bench.reliability.desk import FastDesk, signed
+from bench.reliability.desk import CALLBACKS, FastDesk, signed
 from bench.reliability.table import Report, percentile
 
 TENANTS, SESSIONS = 8, 4
@@ -41,7 +41,7 @@ def run(stack: Stack, report: Report, seed: int) -> None:
     desk, hole = FastDesk(), FastDesk()
     callback = {
         "connector": "callback",
-        "callback_url": f"{hole.url}/hitl",
+        "callback_url": f"{hole.url}{CALLBACKS}",
         "callback_secret": CALLBACK_SECRET,
     }
     base = stack.web_url
