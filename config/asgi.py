@@ -5,6 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 from config.bodies import bounded
+from config.settled import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = bounded(get_asgi_application())
+settle()
