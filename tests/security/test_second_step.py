@@ -158,6 +158,10 @@ def test_guessed_passwords_lock_the_account_out(olga: User, settings: Any) -> No
     assert log_in().status_code == 429
 
 
+def test_ten_guesses_are_too_many_as_it_is_shipped(olga: User) -> None:
+    assert [log_in("wrong").status_code for _ in range(10)][-1] == 429
+
+
 def test_a_role_can_demand_it(olga: User, settings: Settings) -> None:
     settings.REQUIRE_SECOND_STEP = ["operator"]
     person = User.objects.create_user("pia", is_staff=True)
