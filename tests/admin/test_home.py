@@ -14,7 +14,6 @@ from conversations.engine import heartbeat
 from conversations.models import Conversation, Delivery, WorkerHeartbeat
 from hitl_bridge.models import (
     Bot,
-    Installation,
     InstallationStatus,
     Membership,
     OAuthToken,
@@ -133,16 +132,22 @@ def test_what_makes_no_sense_shows_the_usual_figures(browser, query) -> None:
     assert len(response.context["charts"][0].days) == 14
 
 
-def test_home_takes_few_queries_however_much_there_is(browser) -> None:
-    for _ in range(8):
-        factories.conversation(factories.installation(failures=9, status=InstallationStatus.ACTIVE))
-    Installation.objects.filter(pk__in=list(Installation.objects.values("pk")[:4])).update(
-        status=InstallationStatus.RECONNECT
-    ) if connection.vendor == "postgresql" else None
-    browser.get(HOME)
-    with CaptureQueriesContext(connection) as queries:
-        browser.get(HOME)
-    assert len(queries) <= 32, [query["sql"][:90] for query in queries]
+def test_home_takes_as_many_queries_however_much_there_is(browser) -> None:
+    def trouble() -> None:
+        factories.conversation(factories.installation(failures=9))
+        factories.installation(status=InstallationStatus.RECONNECT)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as found:
+            browser.get(HOME)
+        return len(found)
+
+    trouble()
+    queries()  # content types and the like are cached from here on
+    few = queries()
+    for _ in range(7):
+        trouble()
+    assert queries() <= few
 
 
 def test_a_page_that_refreshes_itself_keeps_nobody_logged_in(browser, settings) -> None:
