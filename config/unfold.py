@@ -33,10 +33,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("hitl_bridge/theme.css"),
         lambda request: static("hitl_bridge/admin.css"),
     ],
-    "SCRIPTS": [
-        lambda request: static("hitl_bridge/admin.js"),
-        lambda request: static("hitl_bridge/home.js"),
-    ],
+    "SCRIPTS": [lambda request: static("hitl_bridge/admin.js")],
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

@@ -26,6 +26,7 @@ from hitl_bridge.models import Bot, Installation, InstallationStatus
 SHOWN = 5  # of each kind; the list behind it has them all
 LONG_WAIT = timedelta(minutes=5)  # until somebody should look why no agent comes
 SOON = timedelta(days=3)
+MISSED = timedelta(minutes=1)  # since any worker was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +88,15 @@ def _page(row: Any) -> str:
 
 
 def _workers(request: HttpRequest) -> Iterator[Concern]:
-    age = heartbeat.age_seconds()
-    if (age is None or age > 60) and roles.reaches_all(request.user):
-        seen = "none ever was" if age is None else f"the last one {_ago(age)} ago"
+    latest = heartbeat.last_seen()
+    away = latest is None or timezone.now() - latest > MISSED
+    if away and roles.reaches_all(request.user):
+        seen = f"the last one {timesince(latest, depth=1)} ago" if latest else "none ever was"
         yield Concern(
             f"No worker runs: {seen}",
             "Nothing is delivered until one does. Nothing is lost meanwhile.",
             0, "", "error",
         )  # fmt: skip
-
-
-def _ago(seconds: float) -> str:
-    now = timezone.now()
-    return timesince(now - timedelta(seconds=seconds), now, depth=1)
 
 
 def _troubled(request: HttpRequest) -> Iterator[Concern]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -21,14 +21,19 @@ def name() -> str:
 def beat() -> bool:
     """Say that this process is alive; True: before that, nobody was for a while."""
     now = timezone.now()
-    latest = WorkerHeartbeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+    latest = last_seen()
     WorkerHeartbeat.objects.update_or_create(name=name(), defaults={"seen_at": now})
     return latest is not None and now - latest > AWAY
 
 
+def last_seen() -> datetime | None:
+    """When any worker was last seen; None: never."""
+    return WorkerHeartbeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+
+
 def age_seconds() -> float | None:
     """The seconds since any worker was last seen; None: never."""
-    latest = WorkerHeartbeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+    latest = last_seen()
     return None if latest is None else (timezone.now() - latest).total_seconds()
 
 

@@ -105,9 +105,9 @@ def _clock(area: str, told: datetime) -> Finding:
 
 def workers() -> Iterator[Finding]:
     """Some run, and they keep up."""
-    age = heartbeat.age_seconds()
-    if age is None or age > LATE.total_seconds():
-        seen = "none ever was" if age is None else f"the last was {_ago(age)} ago"
+    latest = heartbeat.last_seen()
+    if latest is None or timezone.now() - latest > LATE:
+        seen = f"the last was {timesince(latest, depth=1)} ago" if latest else "none ever was"
         step = "Start one: celery -A config worker, or manage.py serve. Nothing is lost meanwhile."
         yield Finding("workers", BAD, f"No worker runs: {seen}.", step)
     else:
@@ -182,11 +182,6 @@ def leftovers() -> Iterator[Finding]:
     if waiting:
         said = f"{waiting} webhooks are stored and not applied yet."
         yield Finding("webhooks", DOUBTFUL, said, "Workers apply them: see above whether any runs.")
-
-
-def _ago(seconds: float) -> str:
-    now = timezone.now()
-    return timesince(now - timedelta(seconds=seconds), now, depth=1)
 
 
 def _first_line(error: BaseException) -> str:
